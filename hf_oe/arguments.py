@@ -1,0 +1,83 @@
+"""Arguments of `OETrainer`: those of `transformers.TrainingArguments`, and what Outlier Exposure adds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from transformers import TrainingArguments
+
+from .objectives import OBJECTIVES
+from .scores import SCORES
+
+
+@dataclass
+class OETrainingArguments(TrainingArguments):
+    """`TrainingArguments` with the settings of Outlier Exposure.
+
+    All defaults of `TrainingArguments` hold; those of the fields below are the paper's (Hendrycks, Mazeika and Dietterich
+    2018). `per_device_train_batch_size` counts in-distribution examples; outliers come on top.
+    """
+
+    objective: str = field(
+        default="uniform",
+        metadata={"help": f"What is trained for on outliers; one of {', '.join(OBJECTIVES)} (paper: uniform)."},
+    )
+    outlier_weight: float = field(
+        default=0.5,
+        metadata={"help": "Factor of the outlier part of the objective (paper: 0.5; section 4.2.3)."},
+    )
+    outlier_batch_size: int | None = field(
+        default=None,
+        metadata={
+            "help": "Outliers that each device adds to a batch; default: as many as in-distribution examples, as in the "
+            "paper's first version (section 3). The published version adds twice as many."
+        },
+    )
+    decay_all_parameters: bool = field(
+        default=False,
+        metadata={
+            "help": "Apply weight decay to biases and normalisation weights too, which the Trainer spares "
+            "(paper's image classifiers: yes)."
+        },
+    )
+    score: list[str] = field(
+        default_factory=lambda: ["msp"],
+        metadata={
+            "help": f"Anomaly scores to evaluate, of {', '.join(SCORES)} (paper: msp; kl_uniform in Tables 2 and 9).",
+            "nargs": "+",
+        },
+    )
+    recall_level: list[float] = field(
+        default_factory=lambda: [0.95],
+        metadata={
+            "help": "Recall of anomalies at which false positives are counted; the first one names the `fpr` column "
+            "(paper: 0.95; 0.99 for MNIST and SVHN; 0.9 for text).",
+            "nargs": "+",
+        },
+    )
+    ood_trials: int = field(
+        default=10, metadata={"help": "Draws of anomalies that each figure is averaged over (paper: 10)."}
+    )
+    ood_base_rate: float = field(
+        default=0.2,
+        metadata={"help": "Anomalies per in-distribution test example (paper: 1:5, that is 0.2; section 4.1)."},
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        OBJECTIVES[self.objective]
+        for name in self.score:
+            SCORES[name]
+        if self.outlier_batch_size is not None and self.outlier_batch_size < 1:
+            raise ValueError(
+                f"`outlier_batch_size` must be at least 1, got {self.outlier_batch_size}: to train without outliers, "
+                "leave out `outlier_dataset`."
+            )
+        if self.outlier_weight < 0:
+            raise ValueError(f"`outlier_weight` must not be negative, got {self.outlier_weight}.")
+        if not all(0 < level <= 1 for level in self.recall_level) or not self.recall_level:
+            raise ValueError(f"`recall_level` must be fractions between 0 and 1, got {self.recall_level}.")
+        if self.ood_trials < 1:
+            raise ValueError(f"`ood_trials` must be at least 1, got {self.ood_trials}.")
+        if self.ood_base_rate <= 0:
+            raise ValueError(f"`ood_base_rate` must be greater than 0, got {self.ood_base_rate}.")

@@ -1,0 +1,64 @@
+"""Training objectives: what the model must do on in-distribution examples and on outliers.
+
+An objective is a pure function of a mixed batch's outputs that returns its weighted parts by name. The trainer adds them
+up, and logs each as `loss_<name>`. A new one is one function:
+
+    >>> from hf_oe.objectives import OBJECTIVES, in_distribution_cross_entropy, outlier_mean
+    >>> @OBJECTIVES.register("low_max_logit")
+    ... def low_max_logit(outputs, labels, is_outlier, *, weight=0.5):
+    ...     return {
+    ...         "in_distribution": in_distribution_cross_entropy(outputs["logits"], labels, is_outlier),
+    ...         "outlier": weight * outlier_mean(outputs["logits"].amax(dim=-1), is_outlier),
+    ...     }
+
+All take
+    outputs: the model's output, a mapping whose `"logits"` are float, `(batch, classes)`;
+    labels: int64 `(batch,)`; undefined where the example is an outlier;
+    is_outlier: bool `(batch,)`;
+    weight: the factor of the outlier part.
+The two halves may differ in size: each part is a mean over its own half, never over the whole batch. Nothing is copied
+to the host, so a step never waits for the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .registry import Registry
+
+OBJECTIVES = Registry("objective")
+
+_IGNORED = -100
+
+
+def in_distribution_cross_entropy(logits: Tensor, labels: Tensor, is_outlier: Tensor) -> Tensor:
+    """Mean cross entropy in nats over the in-distribution half; a scalar, 0 where that half is empty."""
+    labels = labels.masked_fill(is_outlier, _IGNORED)
+    total = F.cross_entropy(logits, labels, ignore_index=_IGNORED, reduction="sum")
+    return total / (~is_outlier).sum().clamp(min=1)
+
+
+def outlier_mean(values: Tensor, is_outlier: Tensor) -> Tensor:
+    """Mean of `values` `(batch,)` over the outlier half; a scalar, 0 where that half is empty."""
+    return torch.where(is_outlier, values, 0.0).sum() / is_outlier.sum().clamp(min=1)
+
+
+@OBJECTIVES.register("uniform")
+def uniform(
+    outputs: Mapping[str, Tensor], labels: Tensor, is_outlier: Tensor, *, weight: float = 0.5
+) -> dict[str, Tensor]:
+    """Cross entropy on the labels, and cross entropy from the uniform distribution to the softmax on outliers.
+
+    `E_in[-log p_y(x)] + weight * E_out[KL[U || p(x)]]` up to the constant log(classes), in nats: section 4.2.3 of Deep
+    Anomaly Detection with Outlier Exposure (Hendrycks, Mazeika and Dietterich 2018), where `weight` is 0.5.
+    """
+    logits = outputs["logits"]
+    to_uniform = logits.logsumexp(dim=-1) - logits.mean(dim=-1)
+    return {
+        "in_distribution": in_distribution_cross_entropy(logits, labels, is_outlier),
+        "outlier": weight * outlier_mean(to_uniform, is_outlier),
+    }

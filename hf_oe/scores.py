@@ -1,0 +1,52 @@
+"""Anomaly scores: from a classifier's logits to one number an example, higher for more anomalous.
+
+A new score is one function:
+
+    >>> from hf_oe.scores import SCORES
+    >>> @SCORES.register("second_logit")
+    ... def second_logit(logits):
+    ...     return logits.topk(2, dim=-1).values[:, 1]
+
+All take `logits`, a float tensor of shape `(batch, classes)`, and return `(batch,)`. Half-precision logits are scored in
+float32; float64 stays.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .registry import Registry
+
+SCORES = Registry("score")
+
+
+def _as_float(logits: Tensor) -> Tensor:
+    if logits.ndim != 2:
+        raise ValueError(f"`logits` must have the shape (batch, classes), got {tuple(logits.shape)}.")
+    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+
+
+@SCORES.register("msp")
+def msp(logits: Tensor) -> Tensor:
+    """Minus the maximum softmax probability, in [-1, -1/classes] (Hendrycks and Gimpel 2017; section 4.2.3)."""
+    return -_as_float(logits).softmax(dim=-1).amax(dim=-1)
+
+
+@SCORES.register("kl_uniform")
+def kl_uniform(logits: Tensor) -> Tensor:
+    """`-KL[U || p]` up to the constant log(classes), in nats, at most 0 (section 4.2.3 and Tables 2 and 9)."""
+    logits = _as_float(logits)
+    return logits.mean(dim=-1) - logits.logsumexp(dim=-1)
+
+
+@SCORES.register("max_logit")
+def max_logit(logits: Tensor) -> Tensor:
+    """Minus the largest logit (Hendrycks et al. 2019, "Scaling Out-of-Distribution Detection")."""
+    return -_as_float(logits).amax(dim=-1)
+
+
+@SCORES.register("energy")
+def energy(logits: Tensor) -> Tensor:
+    """The free energy at temperature 1, `-logsumexp(logits)` (Liu et al. 2020, equation 4)."""
+    return -_as_float(logits).logsumexp(dim=-1)

@@ -1,0 +1,256 @@
+"""Evaluates a model as an anomaly detector: score every corpus once, then draw trials from the scores."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from .detection import detection_metrics
+from .scores import SCORES
+
+ERROR_DETECTION = "error_detection"
+"""Name of the row that holds wrong against right predictions; it is no anomaly corpus and stays out of the means."""
+
+Logits = np.ndarray
+ScoreTable = dict[str, dict[str, np.ndarray]]
+
+
+@dataclass
+class OODRow:
+    """Detection figures of one score on one corpus: fractions of 1, mean and standard deviation over the trials."""
+
+    score: str
+    corpus: str
+    fpr: float
+    fpr_std: float
+    fpr_at: dict[str, float]
+    auroc: float
+    auroc_std: float
+    aupr: float
+    aupr_std: float
+
+
+@dataclass
+class OODResults:
+    """What `OODSuite` returns.
+
+    Attributes:
+        recall_level: the recall of anomalies that `fpr` stands for.
+        trials: number of draws.
+        rows: a row for each score and corpus, `error_detection` among them where labels were given.
+        test_error: share of misclassified in-distribution examples, or `None` without labels.
+        scores: the scores themselves, `{score: {"in_distribution": (n,), corpus: (m,)}}`.
+    """
+
+    recall_level: float
+    trials: int
+    rows: list[OODRow]
+    test_error: float | None = None
+    scores: ScoreTable = field(default_factory=dict, repr=False)
+
+    def mean(self) -> list[dict[str, Any]]:
+        """For each score the means over the anomaly corpora of their own figures."""
+        means = []
+        for score in dict.fromkeys(row.score for row in self.rows):
+            rows = [row for row in self.rows if row.score == score and row.corpus != ERROR_DETECTION]
+            if not rows:
+                continue
+            mean = {key: float(np.mean([getattr(row, key) for row in rows])) for key in ("fpr", "auroc", "aupr")}
+            levels = {level: float(np.mean([row.fpr_at[level] for row in rows])) for level in rows[0].fpr_at}
+            means.append({"score": score, **mean, "fpr_at": levels})
+        return means
+
+    def to_dict(self, stage: str | None = None) -> dict[str, Any]:
+        """Rows and means as JSON-ready dictionaries, each marked with `stage` if one is given."""
+        mark = {} if stage is None else {"stage": stage}
+        return {
+            "rows": [{**mark, **asdict(row)} for row in self.rows],
+            "mean": [{**mark, **mean} for mean in self.mean()],
+        }
+
+    def metrics(self) -> dict[str, float]:
+        """The figures in one flat dictionary, `ood_<corpus>_<metric>`, for logging.
+
+        The first score's figures bear no score name; those of the others are `ood_<corpus>_<score>_<metric>`.
+        """
+        entries = [(row.score, row.corpus, asdict(row)) for row in self.rows]
+        entries += [(mean["score"], "mean", mean) for mean in self.mean()]
+        flat = {} if self.test_error is None else {"accuracy": 1 - self.test_error}
+        for score, corpus, figures in entries:
+            prefix = f"ood_{corpus}" if score == self.rows[0].score else f"ood_{corpus}_{score}"
+            flat.update({f"{prefix}_{metric}": figures[metric] for metric in ("fpr", "auroc", "aupr")})
+        return flat
+
+
+class OODSuite:
+    """The paper's evaluation protocol (section 4.1): base rate 1:5, ten draws of anomalies, mean and deviation.
+
+    Args:
+        score: names of the anomaly scores to evaluate, all from the same forward pass.
+        recall_level: recalls of anomalies at which to give the false-positive rate; `fpr` is at the first.
+        base_rate: anomalies per in-distribution example. A corpus that has fewer is used whole, against a draw of the
+            in-distribution examples that keeps the base rate.
+        trials: number of draws.
+        seed: of the draws.
+
+    Example:
+        >>> suite = OODSuite(score=["msp", "energy"])
+        >>> results = suite.evaluate(model, test_dataset, {"textures": textures, "gaussian": gaussian})
+        >>> results.mean()
+    """
+
+    def __init__(
+        self,
+        score: Sequence[str] = ("msp",),
+        recall_level: Sequence[float] = (0.95,),
+        base_rate: float = 0.2,
+        trials: int = 10,
+        seed: int = 0,
+    ):
+        self.score_functions = {name: SCORES[name] for name in score}
+        self.recall_level = tuple(recall_level)
+        self.base_rate = base_rate
+        self.trials = trials
+        self.seed = seed
+
+    def evaluate(
+        self,
+        model: torch.nn.Module | str | Callable[[Mapping[str, Any]], torch.Tensor],
+        in_distribution: Dataset,
+        corpora: Mapping[str, Dataset],
+        batch_size: int = 256,
+        device: str | torch.device | None = None,
+        data_collator: Callable | None = None,
+    ) -> OODResults:
+        """Scores every example once and evaluates.
+
+        Args:
+            model: an image or text classifier, the folder or Hub id of a saved image classifier, or any callable from
+                a collated batch to logits `(batch, classes)`.
+            in_distribution: map-style test set, rows with the model's inputs and `labels` (or `label`), if known.
+            corpora: map-style sets of anomalies by name, rows with the model's inputs.
+            device: where to run a module; by default where it is.
+            data_collator: from rows to a batch; by default transformers' `default_data_collator`.
+        """
+        if isinstance(model, str):
+            from transformers import AutoModelForImageClassification
+
+            import hf_oe.models  # noqa: F401  (registers the models of this library)
+
+            model = AutoModelForImageClassification.from_pretrained(model)
+        predict = _predictor(model, device) if isinstance(model, torch.nn.Module) else model
+        logits, labels = collect_logits(predict, in_distribution, batch_size, data_collator)
+        out_logits = {
+            name: collect_logits(predict, dataset, batch_size, data_collator)[0] for name, dataset in corpora.items()
+        }
+        return self.evaluate_logits(logits, out_logits, labels)
+
+    def evaluate_logits(
+        self, logits: Logits, corpora: Mapping[str, Logits], labels: np.ndarray | None = None
+    ) -> OODResults:
+        """Evaluates logits `(examples, classes)`; with `labels` `(examples,)` also accuracy and error detection."""
+        scores: ScoreTable = {}
+        for name, function in self.score_functions.items():
+            scores[name] = {
+                corpus: function(torch.from_numpy(np.asarray(values))).numpy()
+                for corpus, values in {"in_distribution": logits, **corpora}.items()
+            }
+        wrong = None if labels is None else logits.argmax(axis=-1) != labels
+        return self.evaluate_scores(scores, wrong)
+
+    def evaluate_scores(
+        self, scores: Mapping[str, Mapping[str, np.ndarray]], wrong: np.ndarray | None = None
+    ) -> OODResults:
+        """Evaluates scores that somebody already has.
+
+        Args:
+            scores: `{score: {"in_distribution": (n,), corpus: (m,), …}}`, higher for more anomalous.
+            wrong: bool `(n,)`, which in-distribution examples are misclassified; gives the test error and error
+                detection.
+        """
+        rows = []
+        for score, by_corpus in scores.items():
+            normal = np.asarray(by_corpus["in_distribution"])
+            for corpus, anomalous in by_corpus.items():
+                if corpus != "in_distribution":
+                    rows.append(self._row(score, corpus, self._trials(normal, np.asarray(anomalous))))
+            if wrong is not None and 0 < wrong.sum() < len(wrong):
+                rows.append(self._row(score, ERROR_DETECTION, [self._measure(normal[~wrong], normal[wrong])]))
+        test_error = None if wrong is None else float(np.mean(wrong))
+        return OODResults(self.recall_level[0], self.trials, rows, test_error, {k: dict(v) for k, v in scores.items()})
+
+    def _measure(self, normal: np.ndarray, anomalous: np.ndarray) -> dict[str, Any]:
+        return detection_metrics(normal, anomalous, recall_level=self.recall_level)
+
+    def _trials(self, normal: np.ndarray, anomalous: np.ndarray) -> list[dict[str, Any]]:
+        drawn = min(len(anomalous), max(1, round(len(normal) * self.base_rate)))
+        kept = min(len(normal), max(1, round(drawn / self.base_rate)))
+        generator = np.random.default_rng(self.seed)
+        return [
+            self._measure(
+                normal if kept == len(normal) else generator.choice(normal, kept, replace=False),
+                generator.choice(anomalous, drawn, replace=False),
+            )
+            for _ in range(self.trials)
+        ]
+
+    def _row(self, score: str, corpus: str, trials: list[dict[str, Any]]) -> OODRow:
+        figures = {}
+        for metric in ("fpr", "auroc", "aupr"):
+            values = [trial[metric] for trial in trials]
+            figures |= {metric: float(np.mean(values)), f"{metric}_std": float(np.std(values))}
+        levels = {
+            f"{level:g}": float(np.mean([trial["fpr_at"][level] for trial in trials])) for level in self.recall_level
+        }
+        return OODRow(score=score, corpus=corpus, fpr_at=levels, **figures)
+
+
+def _predictor(model: torch.nn.Module, device: str | torch.device | None) -> Callable:
+    """A function from a collated batch to the module's logits, in evaluation mode on its device."""
+    if device is not None:
+        model = model.to(device)
+    model = model.eval()
+    device = next(model.parameters()).device
+
+    def predict(batch: Mapping[str, Any]) -> torch.Tensor:
+        inputs = {key: value.to(device, non_blocking=True) for key, value in batch.items()}
+        return model(**inputs)["logits"]
+
+    return predict
+
+
+@torch.inference_mode()
+def collect_logits(
+    predict: Callable[[Mapping[str, Any]], torch.Tensor],
+    dataset: Dataset,
+    batch_size: int = 256,
+    data_collator: Callable | None = None,
+) -> tuple[Logits, np.ndarray | None]:
+    """Logits `(examples, classes)` of a whole dataset, in order, and its labels `(examples,)`, `None` if it has none."""
+    from transformers import default_data_collator
+
+    logits, labels = [], []
+    for batch in DataLoader(dataset, batch_size, collate_fn=data_collator or default_data_collator):
+        batch = dict(batch)
+        if "labels" in batch:
+            labels.append(np.asarray(batch.pop("labels")))
+        logits.append(torch.as_tensor(predict(batch)).float().cpu().numpy())
+    if not logits:
+        raise ValueError("`dataset` is empty: there is nothing to score.")
+    return np.concatenate(logits), np.concatenate(labels) if labels else None
+
+
+def write_results(path: str | os.PathLike, results: Mapping[str, Any]) -> None:
+    """Writes a JSON file beside its place and renames it, so that it is complete or absent."""
+    temporary = f"{path}.tmp"
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(results, file, indent=2)
+        file.write("\n")
+    os.replace(temporary, path)
