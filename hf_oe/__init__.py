@@ -1,3 +1,31 @@
-"""Outlier Exposure for the Hugging Face ecosystem."""
+"""Outlier Exposure for the Hugging Face ecosystem: models that know what they do not know."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .arguments import OETrainingArguments
+    from .data.corpora import list_corpora, load_corpus
+    from .suite import OODResults, OODSuite
+    from .trainer import OETrainer
+
+# Names are imported on first use: `import hf_oe` stays light.
+_MODULES = {
+    "OETrainer": ".trainer",
+    "OETrainingArguments": ".arguments",
+    "OODResults": ".suite",
+    "OODSuite": ".suite",
+    "list_corpora": ".data.corpora",
+    "load_corpus": ".data.corpora",
+}
+__all__ = ["OETrainer", "OETrainingArguments", "OODResults", "OODSuite", "list_corpora", "load_corpus"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(importlib.import_module(_MODULES[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,8 +14,8 @@ from .scores import SCORES
 class OETrainingArguments(TrainingArguments):
     """`TrainingArguments` with the settings of Outlier Exposure.
 
-    All defaults of `TrainingArguments` hold; those of the fields below are the paper's (Hendrycks, Mazeika and Dietterich
-    2018). `per_device_train_batch_size` counts in-distribution examples; outliers come on top.
+    All defaults of `TrainingArguments` hold; those of the fields below are the paper's (Hendrycks, Mazeika and
+    Dietterich 2018). `per_device_train_batch_size` counts in-distribution examples; outliers come on top.
     """
 
     objective: str = field(
@@ -29,8 +29,8 @@ class OETrainingArguments(TrainingArguments):
     outlier_batch_size: int | None = field(
         default=None,
         metadata={
-            "help": "Outliers that each device adds to a batch; default: as many as in-distribution examples, as in the "
-            "paper's first version (section 3). The published version adds twice as many."
+            "help": "Outliers that each device adds to a batch; default: as many as in-distribution examples, as in "
+            "the paper's first version (section 3). The published version adds twice as many."
         },
     )
     decay_all_parameters: bool = field(
@@ -44,7 +44,6 @@ class OETrainingArguments(TrainingArguments):
         default_factory=lambda: ["msp"],
         metadata={
             "help": f"Anomaly scores to evaluate, of {', '.join(SCORES)} (paper: msp; kl_uniform in Tables 2 and 9).",
-            "nargs": "+",
         },
     )
     recall_level: list[float] = field(
@@ -52,7 +51,6 @@ class OETrainingArguments(TrainingArguments):
         metadata={
             "help": "Recall of anomalies at which false positives are counted; the first one names the `fpr` column "
             "(paper: 0.95; 0.99 for MNIST and SVHN; 0.9 for text).",
-            "nargs": "+",
         },
     )
     ood_trials: int = field(

@@ -1,7 +1,7 @@
 """Training objectives: what the model must do on in-distribution examples and on outliers.
 
-An objective is a pure function of a mixed batch's outputs that returns its weighted parts by name. The trainer adds them
-up, and logs each as `loss_<name>`. A new one is one function:
+An objective is a pure function of a mixed batch's outputs that returns its weighted parts by name. The trainer adds
+them up, and logs each as `loss_<name>`. A new one is one function:
 
     >>> from hf_oe.objectives import OBJECTIVES, in_distribution_cross_entropy, outlier_mean
     >>> @OBJECTIVES.register("low_max_logit")

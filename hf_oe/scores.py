@@ -7,8 +7,8 @@ A new score is one function:
     ... def second_logit(logits):
     ...     return logits.topk(2, dim=-1).values[:, 1]
 
-All take `logits`, a float tensor of shape `(batch, classes)`, and return `(batch,)`. Half-precision logits are scored in
-float32; float64 stays.
+All take `logits`, a float tensor of shape `(batch, classes)`, and return `(batch,)`. Half-precision logits are scored
+in float32; float64 stays.
 """
 
 from __future__ import annotations

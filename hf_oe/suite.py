@@ -233,7 +233,7 @@ def collect_logits(
     batch_size: int = 256,
     data_collator: Callable | None = None,
 ) -> tuple[Logits, np.ndarray | None]:
-    """Logits `(examples, classes)` of a whole dataset, in order, and its labels `(examples,)`, `None` if it has none."""
+    """Logits `(examples, classes)` of a whole dataset, in order, and its labels `(examples,)` if it has any."""
     from transformers import default_data_collator
 
     logits, labels = [], []

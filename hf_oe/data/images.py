@@ -7,6 +7,7 @@ pictures of any size and cuts a new crop each time one is drawn.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import ConcatDataset, Dataset
 
 if TYPE_CHECKING:
     import datasets
@@ -207,7 +208,8 @@ class PhotographDataset(Dataset):
         image_size: side of the crop as the network sees it, in pixels (bilinear).
         num_channels: 1 for grey, 3 for colour.
         transform: from a batch of pixels to a batch of inputs.
-        max_side: pictures are shrunk once to this short side, in pixels, to bound their memory.
+        max_side: larger pictures are shrunk to this short side, in pixels.
+        max_in_memory: so many pictures are kept decoded; those of a larger set are decoded at each draw.
     """
 
     def __init__(
@@ -217,35 +219,61 @@ class PhotographDataset(Dataset):
         num_channels: int,
         transform: BatchTransform,
         image_column: str = "image",
-        max_side: int = 512,
+        max_side: int = 256,
+        max_in_memory: int = 2000,
     ):
         _check_column(dataset, image_column)
+        self.dataset = dataset.select_columns(image_column)
         self.image_size = image_size
+        self.mode = _MODES[num_channels]
         self.transform = transform
-        self.pictures = []
-        for image in dataset[image_column]:
-            scale = max_side / min(image.size)
-            if scale < 1:
-                image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BOX)
-            self.pictures.append(image.convert(_MODES[num_channels]))
+        self.max_side = max_side
+        self._decoded: dict[int, Image.Image] | None = {} if len(dataset) <= max_in_memory else None
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.dataset)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
         draws = torch.rand(len(indices), 3).tolist()
-        crops = [
-            np.asarray(self._crop(self.pictures[index], draw)) for index, draw in zip(indices, draws, strict=True)
-        ]
+        crops = [np.asarray(self._crop(index, draw)) for index, draw in zip(indices, draws, strict=True)]
         pixels = np.stack(crops).reshape(len(indices), self.image_size, self.image_size, -1)
         return [{"pixel_values": image} for image in self.transform(pixels)]
 
-    def _crop(self, picture: Image.Image, draw: Sequence[float]) -> Image.Image:
+    def _picture(self, index: int) -> Image.Image:
+        if self._decoded is not None and index in self._decoded:
+            return self._decoded[index]
+        (image,) = self.dataset[index].values()
+        image = image.convert(self.mode)
+        scale = self.max_side / min(image.size)
+        if scale < 1:
+            image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BOX)
+        if self._decoded is not None:
+            self._decoded[index] = image
+        return image
+
+    def _crop(self, index: int, draw: Sequence[float]) -> Image.Image:
+        picture = self._picture(index)
         short, smallest = min(picture.size), min(self.image_size, *picture.size)
         side = smallest * (short / smallest) ** draw[0]
         left, top = draw[1] * (picture.width - side), draw[2] * (picture.height - side)
         size = (self.image_size, self.image_size)
         return picture.resize(size, Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
+
+
+class ConcatImages(ConcatDataset):
+    """`torch.utils.data.ConcatDataset` that still fetches the rows of each part as one batch."""
+
+    def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+        places: dict[int, list[int]] = {}
+        for place, index in enumerate(indices):
+            places.setdefault(bisect_right(self.cumulative_sizes, index), []).append(place)
+        rows: list[dict[str, Any]] = [{}] * len(indices)
+        for part, part_places in places.items():
+            start = self.cumulative_sizes[part - 1] if part else 0
+            fetched = self.datasets[part].__getitems__([indices[place] - start for place in part_places])
+            for place, row in zip(part_places, fetched, strict=True):
+                rows[place] = row
+        return rows

@@ -177,11 +177,30 @@ _LABEL_COLUMNS = ("label", "labels", "label_ids")
 
 
 def _shaped_like(template: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
-    """An outlier's row with the columns of an in-distribution row; its label is a stand-in that the collator accepts."""
+    """An outlier's row with an in-distribution row's columns; its label is a stand-in that the collator accepts."""
     missing = [key for key in template if key not in row and key not in _LABEL_COLUMNS]
     if missing:
         raise ValueError(
-            f"`outlier_dataset` has no column {missing[0]!r}, which `train_dataset` has (its columns: {', '.join(row)}): "
-            "prepare both sets in the same way."
+            f"`outlier_dataset` has no column {missing[0]!r}, which `train_dataset` has (its columns are "
+            f"{', '.join(row)}): prepare both sets in the same way."
         )
     return {key: template[key] if key in _LABEL_COLUMNS else row[key] for key in template}
+
+
+class Unlabelled(Dataset):
+    """A map-style dataset of anomalies without their labels, which mean nothing to the model."""
+
+    def __init__(self, dataset: Dataset):
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: list[int]) -> list[dict[str, Any]]:
+        return [
+            {key: value for key, value in row.items() if key not in _LABEL_COLUMNS}
+            for row in _rows(self.dataset, indices)
+        ]

@@ -75,5 +75,7 @@ def _has_shuffle_buffer(dataset: Any) -> bool:
         iterable = pending.pop()
         if "BufferShuffled" in type(iterable).__name__:
             return True
-        pending += [iterable.ex_iterable] if hasattr(iterable, "ex_iterable") else getattr(iterable, "ex_iterables", [])
+        pending += (
+            [iterable.ex_iterable] if hasattr(iterable, "ex_iterable") else getattr(iterable, "ex_iterables", [])
+        )
     return False

@@ -1,0 +1,253 @@
+"""`OETrainer`: the Hugging Face Trainer with Outlier Exposure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+from transformers import Trainer
+from transformers.trainer_utils import EvalLoopOutput, has_length
+
+from .arguments import OETrainingArguments
+from .data.mixing import STREAM_STATE, PairCollator, PairedDataset, PairSampler, Unlabelled
+from .data.streams import OutlierStream
+from .objectives import OBJECTIVES
+from .suite import OODResults, OODSuite
+
+
+class OETrainer(Trainer):
+    """Trains a classifier on in-distribution examples while showing it outliers that it must be unsure about.
+
+    Every batch holds in-distribution rows and outliers, goes through the model once, and its outputs, labels and mask
+    go to the objective. Without `outlier_dataset` it is a plain Trainer: the paper's baseline. Fine-tuning and
+    training from scratch, the two modes of the paper, differ only in the model that is passed in and the schedule.
+
+    Args:
+        model: any classifier whose output has `logits` `(batch, classes)`.
+        args: an `OETrainingArguments`.
+        outlier_dataset: map-style or iterable; its rows have the columns of `train_dataset`, labels are not needed.
+            A stream is shared out to the processes and needs `dataloader_num_workers=0`.
+        ood_datasets: map-style test sets of anomalies by name; `evaluate` reports how well each is told apart from
+            `eval_dataset`.
+        kwargs: what `transformers.Trainer` takes: `train_dataset`, `eval_dataset`, `processing_class`,
+            `data_collator`, `callbacks` …
+
+    Attributes:
+        ood_results: the `OODResults` of the last `evaluate()`, scores included.
+
+    Several processes keep their own batch-norm statistics while training, as in any DDP run; those of the first
+    process are sent to the others before evaluation, since they are the ones that are saved. Convert the model with
+    `torch.nn.SyncBatchNorm.convert_sync_batchnorm` to share them while training.
+
+    Example:
+        >>> trainer = OETrainer(
+        ...     model=model,
+        ...     args=OETrainingArguments("out", num_train_epochs=1, learning_rate=1e-3),
+        ...     train_dataset=train,
+        ...     outlier_dataset=outliers,
+        ...     eval_dataset=test,
+        ...     ood_datasets={"textures": textures},
+        ... )
+        >>> trainer.train()
+        >>> trainer.evaluate()["eval_ood_textures_auroc"]
+    """
+
+    args: OETrainingArguments
+
+    def __init__(
+        self,
+        model: Any = None,
+        args: OETrainingArguments | None = None,
+        *,
+        outlier_dataset: Any = None,
+        ood_datasets: Mapping[str, Dataset] | None = None,
+        **kwargs: Any,
+    ):
+        args = args if args is not None else OETrainingArguments("trainer_output")
+        _check(args, outlier_dataset, kwargs)
+        super().__init__(model=model, args=args, **kwargs)
+        self.outlier_dataset = outlier_dataset
+        self.ood_datasets = dict(ood_datasets or {})
+        self.ood_results: OODResults | None = None
+        self.suite = OODSuite(args.score, args.recall_level, args.ood_base_rate, args.ood_trials, args.seed)
+        if outlier_dataset is not None:
+            # The objective returns means over a micro-batch; the default would leave out the division by their number.
+            self.loss_is_scaled_for_ga = False
+        self._loss_parts: dict[str, torch.Tensor] = {}
+        self._loss_parts_count = 0
+        self._stream_state: dict[str, Any] | None = None
+
+    # ---- Mixing ----
+
+    def get_train_dataloader(self) -> DataLoader:
+        """Batches of `per_device_train_batch_size` in-distribution examples and `outlier_batch_size` outliers."""
+        args = self.args
+        if not has_length(self.train_dataset) or args.train_sampling_strategy != "random":
+            # Only without outliers (`_check`): sampling that PairSampler does not offer is the Trainer's own.
+            return super().get_train_dataloader()
+        outliers, outlier_batch_size = self._outliers(), 0
+        if outliers is not None:
+            # Under DataParallel or `auto_find_batch_size` the two halves grow and shrink together.
+            outlier_batch_size = (
+                (args.outlier_batch_size or args.per_device_train_batch_size) * self._train_batch_size
+            ) // args.per_device_train_batch_size
+        train_dataset, collator = self._prepared(self.train_dataset), self.data_collator
+        if not hasattr(self.train_dataset, "column_names"):
+            collator = self._get_collator_with_removed_columns(collator, "training")
+        sampler = PairSampler(
+            num_examples=len(train_dataset),
+            num_outliers=len(outliers) if has_length(outliers) else None,
+            batch_size=self._train_batch_size,
+            outlier_batch_size=outlier_batch_size,
+            seed=args.data_seed if args.data_seed is not None else args.seed,
+        )
+        loader = DataLoader(
+            PairedDataset(train_dataset, outliers),
+            batch_size=self._train_batch_size,
+            sampler=sampler,
+            collate_fn=PairCollator(collator),
+            drop_last=args.dataloader_drop_last,
+            num_workers=args.dataloader_num_workers,
+            pin_memory=args.dataloader_pin_memory,
+            persistent_workers=args.dataloader_persistent_workers,
+            prefetch_factor=args.dataloader_prefetch_factor,
+            # With persistent workers a loader without one would disturb the generator that a resume restores.
+            generator=torch.Generator().manual_seed(args.seed),
+        )
+        loader = self.accelerator.prepare(loader)
+        # accelerate does not tell a wrapped sampler its epoch after a mid-epoch resume on several ranks (#4071).
+        loader.set_sampler(sampler)
+        return loader
+
+    def _prepared(self, dataset: Any) -> Any:
+        """The dataset without the columns that the model does not take, as the Trainer does it."""
+        return self._remove_unused_columns(dataset, "training") if hasattr(dataset, "remove_columns") else dataset
+
+    def _outliers(self) -> Any:
+        """What the paired dataset reads outliers from: nothing, a map-style dataset, or this process's stream."""
+        if self.outlier_dataset is None or has_length(self.outlier_dataset):
+            return self.outlier_dataset if self.outlier_dataset is None else self._prepared(self.outlier_dataset)
+        stream = OutlierStream(self.outlier_dataset, self.args.process_index, self.args.world_size)
+        if self._stream_state is not None:
+            stream.load_state_dict(self._stream_state)
+        return stream
+
+    def get_batch_samples(self, epoch_iterator, num_batches, device):
+        batches, num_items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        for batch in batches:
+            # Loaders fetch ahead; the state to save is that of the last batch which is trained on.
+            self._stream_state = batch.pop(STREAM_STATE, None)
+        return batches, num_items
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        super()._save_rng_state(output_dir)
+        if self._stream_state is not None:
+            path = self._stream_state_path(output_dir)
+            torch.save(self._stream_state, f"{path}.tmp")
+            os.replace(f"{path}.tmp", path)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        path = self._stream_state_path(resume_from_checkpoint)
+        self._stream_state = torch.load(path, weights_only=True) if os.path.exists(path) else None
+
+    def _stream_state_path(self, folder: str) -> str:
+        return os.path.join(folder, f"outlier_stream_{self.args.process_index}.pt")
+
+    # ---- Objective ----
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """The objective where the batch holds outliers; the model's own loss where it does not."""
+        if "is_outlier" not in inputs:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        is_outlier, labels = inputs.pop("is_outlier"), inputs.pop("labels", None)
+        outputs = model(**inputs)
+        parts = OBJECTIVES[self.args.objective](outputs, labels, is_outlier, weight=self.args.outlier_weight)
+        for name, value in parts.items():
+            self._loss_parts[name] = self._loss_parts.get(name, 0.0) + value.detach()
+        self._loss_parts_count += 1
+        loss = sum(parts.values())
+        return (loss, outputs) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Adds each part of the objective as `loss_<part>`, averaged as `loss` is, to what the Trainer logs."""
+        if "loss" in logs and self._loss_parts:
+            for name, total in self._loss_parts.items():
+                logs[f"loss_{name}"] = self.accelerator.gather(total / self._loss_parts_count).mean().item()
+            self._loss_parts, self._loss_parts_count = {}, 0
+        super().log(logs, start_time)
+
+    def get_decay_parameter_names(self, model: torch.nn.Module) -> list[str]:
+        if self.args.decay_all_parameters:
+            return [name for name, _ in model.named_parameters()]
+        return super().get_decay_parameter_names(model)
+
+    # ---- Evaluation ----
+
+    def evaluation_loop(
+        self, dataloader, description, prediction_loss_only=None, ignore_keys=None, metric_key_prefix="eval"
+    ) -> EvalLoopOutput:
+        """As the Trainer's; `evaluate` adds accuracy and `<prefix>_ood_<corpus>_<metric>`, all figures fractions."""
+        self._share_buffers()
+        if description != "Evaluation" or self.args.prediction_loss_only:
+            return super().evaluation_loop(
+                dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
+            )
+        output = super().evaluation_loop(dataloader, description, False, ignore_keys, metric_key_prefix)
+        logits, labels = _logits(output), output.label_ids
+        if logits is not None and logits.ndim == 2 and (self.ood_datasets or labels is not None):
+            corpora = {}
+            for name, dataset in self.ood_datasets.items():
+                loader = self.get_test_dataloader(Unlabelled(self._prepared(dataset)))
+                corpora[name] = _logits(super().evaluation_loop(loader, f"OOD {name}", False, ignore_keys, "ood"))
+            self.ood_results = self.suite.evaluate_logits(logits, corpora, labels)
+            figures = {f"{metric_key_prefix}_{key}": value for key, value in self.ood_results.metrics().items()}
+            output.metrics.update({key: value for key, value in figures.items() if key not in output.metrics})
+        return output
+
+    def _share_buffers(self) -> None:
+        """Gives every process the first one's buffers, so that all evaluate the model that is saved."""
+        if self.args.world_size > 1:
+            for buffer in self.model.buffers():
+                torch.distributed.broadcast(buffer, src=0)
+
+
+def _logits(output: EvalLoopOutput) -> np.ndarray | None:
+    predictions = output.predictions
+    return predictions[0] if isinstance(predictions, tuple) else predictions
+
+
+def _check(args: OETrainingArguments, outlier_dataset: Any, kwargs: Mapping[str, Any]) -> None:
+    if not isinstance(args, OETrainingArguments):
+        raise TypeError(
+            f"`args` must be an OETrainingArguments, got {type(args).__name__}: it takes the same arguments and more."
+        )
+    if outlier_dataset is None:
+        return
+    train_dataset = kwargs.get("train_dataset")
+    if train_dataset is not None and not has_length(train_dataset):
+        raise ValueError(
+            "`train_dataset` must have a length when `outlier_dataset` is given, got a stream: only outliers can be "
+            "streamed, so load the in-distribution set without `streaming=True`."
+        )
+    if has_length(outlier_dataset) and len(outlier_dataset) == 0:
+        raise ValueError("`outlier_dataset` is empty: give it examples, or leave it out for the baseline.")
+    if not has_length(outlier_dataset) and args.dataloader_num_workers:
+        raise ValueError(
+            "`dataloader_num_workers` must be 0 with a streamed `outlier_dataset`, which each training process reads "
+            f"itself, got {args.dataloader_num_workers}."
+        )
+    if args.train_sampling_strategy != "random":
+        raise ValueError(
+            "`train_sampling_strategy` must be 'random' with an `outlier_dataset`, got "
+            f"{args.train_sampling_strategy!r}."
+        )
+    if args.label_smoothing_factor or kwargs.get("compute_loss_func") is not None:
+        raise ValueError(
+            "`label_smoothing_factor` and `compute_loss_func` have no effect with an `outlier_dataset`: register an "
+            "objective in hf_oe.objectives and name it in `objective`."
+        )

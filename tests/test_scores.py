@@ -1,0 +1,42 @@
+"""Scores: definitions, direction, dtype."""
+
+import math
+
+import pytest
+import torch
+
+from hf_oe.scores import SCORES
+
+LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.0, 0.0, 0.0]])
+
+
+def test_definitions():
+    probabilities = LOGITS.double().softmax(dim=-1)
+    uniform = torch.full((3,), 1 / 3, dtype=torch.float64)
+    divergence = (uniform * (uniform / probabilities).log()).sum(dim=-1)
+    expected = {
+        "msp": -probabilities.amax(dim=-1),
+        "kl_uniform": -divergence - math.log(3),
+        "max_logit": torch.tensor([-2.0, 0.0]),
+        "energy": -LOGITS.double().exp().sum(dim=-1).log(),
+    }
+    for name, values in expected.items():
+        torch.testing.assert_close(SCORES[name](LOGITS.double()), values.double())
+
+
+@pytest.mark.parametrize("name", sorted(SCORES))
+def test_the_confident_example_is_the_less_anomalous(name):
+    confident, unsure = SCORES[name](torch.tensor([[9.0, 0.0, 0.0], [0.1, 0.0, 0.0]]))
+    assert confident < unsure
+
+
+@pytest.mark.parametrize("name", sorted(SCORES))
+def test_half_precision_is_scored_in_float32_and_double_stays(name):
+    assert SCORES[name](LOGITS.bfloat16()).dtype == torch.float32
+    assert SCORES[name](LOGITS.double()).dtype == torch.float64
+
+
+@pytest.mark.parametrize("name", sorted(SCORES))
+def test_wrong_shape_is_named(name):
+    with pytest.raises(ValueError, match=r"`logits` must have the shape \(batch, classes\), got \(3,\)"):
+        SCORES[name](torch.zeros(3))
