@@ -1,0 +1,17 @@
+"""Every corpus of the paper: in-distribution sets, outlier sets and test anomalies, one builder a module.
+
+`load_corpus` finds a corpus in a folder of yours or at its public home; `load_source` also takes files and folders
+that are no corpus of the paper. Images come in a column `image`, text in `text`, classes in `label`.
+"""
+
+from ._info import CorpusInfo, CorpusNotFoundError
+from ._loading import list_corpora, load_corpus
+from ._sources import load_source
+
+__all__ = [
+    "CorpusInfo",
+    "CorpusNotFoundError",
+    "list_corpora",
+    "load_corpus",
+    "load_source",
+]

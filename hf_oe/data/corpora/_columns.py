@@ -1,0 +1,33 @@
+"""One convention for the columns of every set: `image`, `text` and `label`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import datasets
+
+AnyDataset = TypeVar("AnyDataset", datasets.Dataset, datasets.IterableDataset)
+
+_USUAL_NAMES = {
+    "image": ("img", "jpg", "jpeg", "png", "webp"),
+    "text": ("sentence", "content", "review"),
+    "label": ("labels", "fine_label", "cls", "coarse_label"),
+}
+
+
+def rename_columns(dataset: AnyDataset, columns: Mapping[str, str]) -> AnyDataset:
+    """The dataset with those of `columns` renamed that it has."""
+    present = set(dataset.column_names or ())
+    return dataset.rename_columns({old: new for old, new in columns.items() if old in present})
+
+
+def conventional_columns(dataset: AnyDataset) -> AnyDataset:
+    """The dataset with its image, text and label columns renamed to the convention, where they are recognised."""
+    present = set(dataset.column_names or ())
+    renamed = {}
+    for name, usual_names in _USUAL_NAMES.items():
+        found = [usual for usual in usual_names if usual in present]
+        if name not in present and found:
+            renamed[found[0]] = name
+    return dataset.rename_columns(renamed)

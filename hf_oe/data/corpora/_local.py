@@ -1,0 +1,62 @@
+"""Reads data files that lie on this machine: the user's `data_dir` and files named on the command line."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import datasets
+
+SPLIT_ALIASES = {"validation": "valid", "val": "valid"}
+
+_KINDS = {".parquet": "parquet", ".tar": "webdataset", ".txt": "text"}
+_IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+
+
+def resolve_data_dir(data_dir: str | os.PathLike | None) -> Path | None:
+    """`data_dir`, or else the environment's `HF_OE_DATA_DIR`; raises `NotADirectoryError` if it is no folder."""
+    given = data_dir or os.environ.get("HF_OE_DATA_DIR")
+    if not given:
+        return None
+    folder = Path(given).expanduser()
+    if not folder.is_dir():
+        raise NotADirectoryError(
+            f"`data_dir` {str(given)!r} is not a folder: name one that holds <corpus>/<split>.parquet."
+        )
+    return folder
+
+
+def parquet_splits(folder: Path) -> dict[str, list[str]]:
+    """The files `<split>.parquet` or `<split>-<shard>.parquet` of a folder, by split."""
+    splits: dict[str, list[str]] = {}
+    for path in sorted(folder.glob("*.parquet")):
+        split = path.stem.split("-")[0]
+        splits.setdefault(SPLIT_ALIASES.get(split, split), []).append(str(path))
+    return splits
+
+
+def load_files(kind: str, files: Iterable[str], split: str, streaming: bool, **options: Any) -> Any:
+    """`datasets.load_dataset` of local files of one `kind` ("parquet", "webdataset" …)."""
+    return datasets.load_dataset(kind, data_files={split: list(files)}, split=split, streaming=streaming, **options)
+
+
+def matching_files(pattern: str) -> list[str]:
+    """The files that a path with `*` and `?` names, in order."""
+    return sorted(path for path in glob.glob(os.path.expanduser(pattern)) if os.path.isfile(path))
+
+
+def load_path(path: str, split: str, streaming: bool) -> Any:
+    """A dataset from a file, shards, or a folder of images."""
+    files = matching_files(path)
+    if not files:
+        folder = os.path.expanduser(path)
+        return datasets.load_dataset("imagefolder", data_dir=folder, split="train", streaming=streaming)
+    suffix = Path(files[0]).suffix
+    if suffix not in _KINDS:
+        raise ValueError(
+            f"{path!r} is no file that can be read: give one of {', '.join(_KINDS)}, or a folder of images."
+        )
+    return load_files(_KINDS[suffix], files, split, streaming)
