@@ -184,7 +184,14 @@ def _shaped_like(template: Mapping[str, Any], row: Mapping[str, Any]) -> dict[st
             f"`outlier_dataset` has no column {missing[0]!r}, which `train_dataset` has (its columns are "
             f"{', '.join(row)}): prepare both sets in the same way."
         )
-    return {key: template[key] if key in _LABEL_COLUMNS else row[key] for key in template}
+    return {key: value if key in _LABEL_COLUMNS else _typed_like(value, row[key]) for key, value in template.items()}
+
+
+def _typed_like(template: Any, value: Any) -> Any:
+    """Lists, as a dataset without a format yields them, become tensors where the in-distribution set has tensors."""
+    if isinstance(template, torch.Tensor) and not isinstance(value, torch.Tensor):
+        return torch.as_tensor(value, dtype=template.dtype)
+    return value
 
 
 class Unlabelled(Dataset):
