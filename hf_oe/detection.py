@@ -1,9 +1,9 @@
 """Detection metrics of the paper (section 4.1), exact on ties, from one sort of the scores.
 
-Anomalies are the positive class and a higher score means more anomalous; an example is flagged if its score is at least
-the threshold. All functions take two one-dimensional arrays of scores, `in_scores` of in-distribution examples and
-`out_scores` of anomalies, of any real dtype, and compare them in that dtype; infinities are allowed and ordered. They
-raise `ValueError` for an empty class, NaN, or another shape.
+Anomalies are the positive class and a higher score means more anomalous; an example is flagged if its score is at
+least the threshold. All functions take two one-dimensional arrays of scores, `in_scores` of in-distribution examples
+and `out_scores` of anomalies, of any real dtype, and compare them in that dtype; infinities are allowed and ordered.
+They raise `ValueError` for an empty class, NaN, or another shape.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def detection_metrics(
 
 
 def fpr_at_recall(in_scores: ArrayLike, out_scores: ArrayLike, recall_level: float = 0.95) -> float:
-    """FPRN: share of in-distribution examples flagged at the strictest threshold that detects at least N % of anomalies.
+    """FPRN: in-distribution share flagged at the strictest threshold that detects at least N % of the anomalies.
 
     Args:
         recall_level: N as a fraction, in (0, 1].
@@ -50,7 +50,7 @@ def fpr_at_recall(in_scores: ArrayLike, out_scores: ArrayLike, recall_level: flo
 
 
 def auroc(in_scores: ArrayLike, out_scores: ArrayLike) -> float:
-    """Area under the ROC curve: the chance that an anomaly outscores an in-distribution example, ties counting half."""
+    """Area under the ROC curve: the chance that an anomaly outscores a normal example, ties counting half."""
     return _auroc(_rank(in_scores, out_scores))
 
 
@@ -116,7 +116,7 @@ def _auroc(ranking: _Ranking) -> float:
 
 
 def _aupr(ranking: _Ranking) -> float:
-    # Recall rises by 1 / anomalies at each anomaly, so average precision is the mean precision at their own thresholds.
+    # Recall rises equally at each anomaly, so average precision is the mean precision at their own thresholds.
     detected = len(ranking.out_sorted) - ranking.out_below
     false_alarms = len(ranking.in_sorted) - ranking.in_below
     return float(np.mean(detected / (detected + false_alarms)))

@@ -24,6 +24,7 @@ from .report import plot_histograms, plot_roc, results_table
 from .suite import OODResults, write_results
 from .trainer import OETrainer
 
+
 @dataclass
 class ImageExperimentArguments:
     """What an image recipe takes besides `OETrainingArguments`."""
@@ -72,8 +73,8 @@ class ImageExperimentArguments:
     outlier_crop: Literal["auto", "random", "center"] = field(
         default="auto",
         metadata={
-            "help": "Cut outliers at random place and scale anew at each draw, or resize them once and crop the centre; "
-            "auto: random for pictures at least twice the input size."
+            "help": "Cut outliers at random place and scale anew at each draw, or resize them once and crop the "
+            "centre; auto: random for pictures at least twice the input size."
         },
     )
 
@@ -93,7 +94,7 @@ def parse_arguments(
         settings = yaml.safe_load(Path(namespace.config).read_text(encoding="utf-8"))
         unknown = sorted(set(settings) - set(vars(namespace)))
         if unknown:
-            raise ValueError(f"{namespace.config} sets {unknown[0]!r}, which is no argument of this recipe: see --help.")
+            raise ValueError(f"{namespace.config} sets {unknown[0]!r}, which is no argument here: see --help.")
         parser.set_defaults(**settings)
         namespace = parser.parse_args(argv)
     del namespace.config
@@ -168,8 +169,8 @@ def run_image_experiment(
 def _check_output_dir(output_dir: Path, training_args: OETrainingArguments) -> None:
     if any(output_dir.glob("*/checkpoint-*")) and not training_args.resume_from_checkpoint:
         raise ValueError(
-            f"`output_dir` {str(output_dir)!r} holds an earlier run: add --resume_from_checkpoint true to go on with it, "
-            "or name another folder."
+            f"`output_dir` {str(output_dir)!r} holds an earlier run: add --resume_from_checkpoint true to go on with "
+            "it, or name another folder."
         )
 
 
@@ -253,9 +254,7 @@ def _summary(
         "rows": [row for stage in by_stage.values() for row in stage["rows"]],
         "mean": [mean for stage in by_stage.values() for mean in stage["mean"]],
         "calibration": [],
-        "train_seconds": {
-            stage: _train_seconds(trainer) for stage, trainer in zip(results, trainers, strict=True)
-        },
+        "train_seconds": {stage: _train_seconds(trainer) for stage, trainer in zip(results, trainers, strict=True)},
         "left_out": images.left_out,
     }
 

@@ -8,7 +8,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from hf_oe import OETrainer, OETrainingArguments
 from hf_oe.objectives import uniform
 
-from .tiny import OUTLIERS, Killed, KillAt, Vectors, outlier_stream, tiny_model, tiny_trainer, weights
+from .tiny import OUTLIERS, KillAt, Killed, Vectors, outlier_stream, tiny_model, tiny_trainer, weights
 
 
 def assert_same_weights(actual, expected, **tolerance):
@@ -40,7 +40,9 @@ def test_one_forward_pass_over_both_halves_and_the_objective_on_it(tmp_path, out
 
 
 def test_the_parts_of_the_objective_are_logged_and_add_up(tmp_path):
-    trainer = tiny_trainer(tmp_path, OUTLIERS["map-style"](), max_steps=6, logging_steps=2, gradient_accumulation_steps=2)
+    trainer = tiny_trainer(
+        tmp_path, OUTLIERS["map-style"](), max_steps=6, logging_steps=2, gradient_accumulation_steps=2
+    )
     trainer.train()
     logs = [log for log in trainer.state.log_history if "loss" in log]
     assert len(logs) == 3
@@ -101,7 +103,9 @@ def tiny_trainer_trained(folder):
 
 
 def test_evaluate_reports_accuracy_and_every_corpus_and_logs_it(tmp_path):
-    trainer = tiny_trainer(tmp_path, OUTLIERS["map-style"](), score=["msp", "energy"], learning_rate=0.5, num_train_epochs=9)
+    trainer = tiny_trainer(
+        tmp_path, OUTLIERS["map-style"](), score=["msp", "energy"], learning_rate=0.5, num_train_epochs=9
+    )
     trainer.train()
     metrics = trainer.evaluate()
     for corpus in ("far", "near", "mean"):

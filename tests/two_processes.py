@@ -8,9 +8,12 @@ from pathlib import Path
 import torch
 from transformers.trainer_utils import get_last_checkpoint
 
-from .tiny import Killed, KillAt, Vectors, outlier_stream, tiny_trainer, weights
+from .tiny import KillAt, Killed, Vectors, outlier_stream, tiny_trainer, weights
 
-OUTLIERS = {"map-style": lambda: Vectors(90, shift=-2.0, labelled=False, noise=0.0), "stream": lambda: outlier_stream(90)}
+OUTLIERS = {
+    "map-style": lambda: Vectors(90, shift=-2.0, labelled=False, noise=0.0),
+    "stream": lambda: outlier_stream(90),
+}
 
 
 def run(folder: Path, outliers: str, **kwargs):

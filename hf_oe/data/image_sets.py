@@ -51,7 +51,8 @@ def load_image_sets(
     """Loads and prepares everything; a test corpus out of reach is left out with a warning.
 
     Args:
-        outliers, ood_corpora: sources as `load_source` takes them, names of synthetic anomalies, or of `PACKAGED` data.
+        outliers, ood_corpora: sources as `load_source` takes them, names of synthetic anomalies or of `PACKAGED`
+            data.
         exclude: boolean column; outliers for which it is true are dropped.
         outlier_crop: "random", "center" or "auto", see `ImageExperimentArguments`.
 
@@ -71,8 +72,8 @@ def load_image_sets(
             left_out.append(name)
     if not ood:
         raise CorpusNotFoundError(
-            f"None of the test corpora {', '.join(ood_corpora)} can be reached: name others with --ood_corpora, or put "
-            "<corpus>/test.parquet files into --data_dir."
+            f"None of the test corpora {', '.join(ood_corpora)} can be reached: name others with --ood_corpora, or "
+            "put <corpus>/test.parquet files into --data_dir."
         )
     label = train.features.get("label")
     return ImageSets(
@@ -122,9 +123,7 @@ def _outliers(
     crop: str,
     seed: int,
 ) -> Dataset:
-    transform = BatchTransform(
-        protocol.mean, protocol.std, protocol.outlier_crop_padding, protocol.outlier_flip
-    )
+    transform = BatchTransform(protocol.mean, protocol.std, protocol.outlier_crop_padding, protocol.outlier_flip)
     parts: list[Dataset] = []
     for source in sources:
         if source in synthetic.NAMES:
