@@ -170,6 +170,17 @@ DIGITS = ImageProtocol(
     weight_decay=0.0,
     outlier_flip=True,
     outliers=("photographs",),
-    corpora=("gaussian", "bernoulli", "blobs"),
+    corpora=(
+        "texture_crops",
+        "faces",
+        "astronomy",
+        "medical",
+        "documents",
+        "letters",
+        "negative_digits",
+        "gaussian",
+        "bernoulli",
+        "blobs",
+    ),
 )
 """Not the paper's: handwritten digits and photographs that come with installed packages, to try everything offline."""
