@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -26,8 +24,7 @@ def save(content: object, path: Path) -> Path:
 def test_command_line_writes_a_loadable_model(tmp_path):
     weights = trunk_weights("oe_mnist_convnet", 10)
     checkpoint = save(weights, tmp_path / "mnist.pt")
-    command = [sys.executable, "-m", "hf_oe.models.convert", checkpoint, tmp_path / "out"]
-    subprocess.run([*command, "--architecture", "oe_mnist_convnet", "--num_labels", "10"], check=True)
+    main([str(checkpoint), str(tmp_path / "out"), "--architecture", "oe_mnist_convnet", "--num_labels", "10"])
     model = AutoModelForImageClassification.from_pretrained(tmp_path / "out")
     torch.testing.assert_close(model.base_model.state_dict(), weights)
     assert sorted(os.listdir(tmp_path)) == ["mnist.pt", "out"]

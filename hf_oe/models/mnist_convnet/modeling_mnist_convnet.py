@@ -27,7 +27,7 @@ class MnistConvNetTrunk(nn.Module):
     """Two convolutions and two linear layers for 28×28 images.
 
     Args:
-        num_classes: 0 leaves out the last linear layer, so that the output are the 50 hidden units.
+        num_classes: 0 leaves out the last linear layer: the output is then the 50 hidden units.
         in_channels: channels of the image.
         dropout: probability of dropping a channel of the second convolution.
     """

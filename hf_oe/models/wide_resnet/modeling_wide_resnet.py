@@ -92,7 +92,7 @@ class WideResNetTrunk(nn.Module):
 
     Args:
         depth, widen_factor, dropout: see `WideResNetConfig`.
-        num_classes: 0 leaves out the linear layer, so that the output are the pooled features.
+        num_classes: 0 leaves out the linear layer: the output is then the pooled features.
         in_channels: channels of the image.
     """
 
