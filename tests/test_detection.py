@@ -1,0 +1,129 @@
+"""Detection metrics against scikit-learn, the reference vectors, hand-worked cases and their own invariances."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sklearn.metrics
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hf_oe.detection import aupr, auroc, detection_metrics, fpr_at_recall, roc_curve
+
+REFERENCE = Path(__file__).parents[2] / "shared" / "reference" / "detection.npz"
+
+# A coarse grid makes ties, within a class and between both, the rule.
+scores = st.lists(st.integers(-4, 4) | st.floats(-5, 5, width=32), min_size=1, max_size=40).map(
+    lambda values: np.array(values, dtype=np.float64)
+)
+levels = st.sampled_from([0.05, 0.5, 0.9, 0.95, 0.99, 1.0])
+
+
+def pooled(in_scores, out_scores):
+    return np.r_[np.zeros(len(in_scores)), np.ones(len(out_scores))], np.r_[in_scores, out_scores]
+
+
+@given(scores, scores)
+def test_areas_equal_scikit_learns(in_scores, out_scores):
+    is_ood, values = pooled(in_scores, out_scores)
+    assert auroc(in_scores, out_scores) == pytest.approx(sklearn.metrics.roc_auc_score(is_ood, values), abs=1e-12)
+    expected = sklearn.metrics.average_precision_score(is_ood, values)
+    assert aupr(in_scores, out_scores) == pytest.approx(expected, abs=1e-12)
+
+
+@given(scores, scores)
+def test_curve_equals_scikit_learns(in_scores, out_scores):
+    expected = sklearn.metrics.roc_curve(*pooled(in_scores, out_scores), drop_intermediate=False)
+    for ours, theirs in zip(roc_curve(in_scores, out_scores), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+
+
+@given(scores, scores, levels)
+def test_fpr_is_that_of_the_strictest_threshold_with_enough_recall(in_scores, out_scores, level):
+    rates = [np.mean(in_scores >= threshold) for threshold in out_scores if np.mean(out_scores >= threshold) >= level]
+    assert fpr_at_recall(in_scores, out_scores, level) == min(rates)
+
+
+@given(scores, scores, levels)
+def test_all_from_one_sort_equal_each_alone(in_scores, out_scores, level):
+    together = detection_metrics(in_scores, out_scores, level)
+    assert together == {
+        "fpr": fpr_at_recall(in_scores, out_scores, level),
+        "auroc": auroc(in_scores, out_scores),
+        "aupr": aupr(in_scores, out_scores),
+    }
+
+
+@given(scores, scores)
+def test_invariances(in_scores, out_scores):
+    metrics = detection_metrics(in_scores, out_scores)
+    assert detection_metrics(in_scores[::-1], np.sort(out_scores)) == metrics
+    assert detection_metrics(2 * in_scores, 2 * out_scores) == metrics
+    assert auroc(-in_scores, -out_scores) == pytest.approx(1 - metrics["auroc"], abs=1e-12)
+
+
+def test_several_levels_share_the_sort_and_the_first_is_the_fpr():
+    in_scores, out_scores = np.arange(10.0), np.arange(5.0, 15.0)
+    metrics = detection_metrics(in_scores, out_scores, [0.9, 0.5])
+    assert metrics["fpr_at"] == {0.9: 0.4, 0.5: 0.0} and metrics["fpr"] == 0.4
+
+
+@pytest.mark.parametrize(
+    ("in_scores", "out_scores", "expected"),
+    [
+        ([0, 1, 2], [3, 4], {"fpr": 0.0, "auroc": 1.0, "aupr": 1.0}),
+        ([3, 4], [0, 1], {"fpr": 1.0, "auroc": 0.0, "aupr": (1 / 3 + 2 / 4) / 2}),
+        ([1, 1, 1], [1, 1], {"fpr": 1.0, "auroc": 0.5, "aupr": 2 / 5}),
+        ([-np.inf, 0], [np.inf, 0], {"fpr": 0.5, "auroc": 0.875, "aupr": (1 + 2 / 3) / 2}),
+    ],
+    ids=["separated", "reversed", "all tied", "infinities"],
+)
+def test_worked_by_hand(in_scores, out_scores, expected):
+    assert detection_metrics(in_scores, out_scores) == pytest.approx(expected)
+
+
+def test_recall_of_0_95_of_2000_anomalies_is_1900_of_them():
+    out_scores = np.arange(2000)
+    assert fpr_at_recall(np.array([99.5, 100.5]), out_scores, 0.95) == 0.5
+
+
+def test_scores_are_compared_in_their_own_precision():
+    saturated = -1 + np.array([1e-12, 3e-12])
+    assert auroc(saturated[:1], saturated[1:]) == 1.0
+    assert auroc(saturated[:1].astype(np.float32), saturated[1:].astype(np.float32)) == 0.5
+
+
+@pytest.mark.parametrize("case", ["smooth", "ties", "small", "separated"])
+def test_reference_vectors(case):
+    if not REFERENCE.exists():
+        pytest.skip("the reference vectors are not beside the repository")
+    reference = np.load(REFERENCE)
+    values, is_ood = reference[f"{case}_scores"], reference[f"{case}_is_ood"].astype(bool)
+    metrics = detection_metrics(values[~is_ood], values[is_ood], [0.9, 0.95, 0.99])
+    assert metrics["auroc"] == pytest.approx(float(reference[f"{case}_auroc"]), abs=1e-9)
+    assert metrics["aupr"] == pytest.approx(float(reference[f"{case}_aupr"]), abs=1e-9)
+    for level, rate in metrics["fpr_at"].items():
+        assert rate == pytest.approx(float(reference[f"{case}_fpr{100 * level:.0f}"]), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("in_scores", "out_scores", "message"),
+    [
+        ([], [1.0], "`in_scores` is empty"),
+        ([1.0], [], "`out_scores` is empty"),
+        ([[1.0]], [1.0], r"`in_scores` must be one-dimensional, got the shape \(1, 1\)"),
+        ([1.0], [np.nan, 2.0], "`out_scores` holds 1 NaN of 2"),
+        ([1.0], ["a"], "`out_scores` must hold real numbers"),
+        ([1.0], [1j], "`out_scores` must hold real numbers"),
+    ],
+)
+def test_bad_scores_are_named(in_scores, out_scores, message):
+    for function in (detection_metrics, auroc, aupr, fpr_at_recall, roc_curve):
+        with pytest.raises(ValueError, match=message):
+            function(in_scores, out_scores)
+
+
+@pytest.mark.parametrize("level", [0, -0.1, 1.01, 95])
+def test_bad_recall_level_is_named(level):
+    with pytest.raises(ValueError, match=r"`recall_level` must be a fraction in \(0, 1\]"):
+        fpr_at_recall([0.0], [1.0], level)
