@@ -49,7 +49,7 @@ def test_works_in_a_combination(ood, example):
     single = ood.compute(predictions=scores, references=is_ood)
     combined = evaluate.combine([ood, evaluate.load(str(FOLDER))])
     combined.add_batch(predictions=scores, references=is_ood)
-    assert combined.compute() == {f"OOD_{number}_{key}": value for number in (0, 1) for key, value in single.items()}
+    assert combined.compute() == {f"ood_{number}_{key}": value for number in (0, 1) for key, value in single.items()}
 
 
 @pytest.mark.parametrize("in_batches", [False, True])
