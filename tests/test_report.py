@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from hf_oe.published import PublishedTable
+from hf_oe.report import plot_histograms, plot_roc, results_table
+
+PUBLISHED = PublishedTable("Table 0", 0.99, {"gaussian": ((1.0, 99.9, 99.4), (0.5, 100.0, 99.8))})
+
+
+def row(stage, score, corpus, fpr, fpr99):
+    return {
+        "stage": stage,
+        "score": score,
+        "corpus": corpus,
+        "fpr": fpr,
+        "fpr_std": 0.01,
+        "fpr_at": {"0.95": fpr, "0.99": fpr99},
+        "auroc": 1 - fpr,
+        "auroc_std": 0.002,
+        "aupr": 0.9,
+        "aupr_std": 0.0,
+    }
+
+
+@pytest.fixture
+def results():
+    rows = [
+        row(stage, score, corpus, fpr, 2 * fpr)
+        for score in ("msp", "energy")
+        for stage, fpr in (("baseline", 0.2), ("oe", 0.05))
+        for corpus in ("gaussian", "letters", "error_detection")
+    ]
+    mean = [
+        {"stage": stage, "score": score, "fpr": fpr, "auroc": 1 - fpr, "aupr": 0.9}
+        for score in ("msp", "energy")
+        for stage, fpr in (("baseline", 0.2), ("oe", 0.05))
+    ]
+    return {
+        "in_distribution": "digits",
+        "recall_level": 0.95,
+        "trials": 10,
+        "test_error": {"baseline": 0.0123, "oe": 0.01},
+        "rows": rows,
+        "mean": mean,
+        "left_out": ["lsun", "svhn"],
+    }
+
+
+def tables(text):
+    """Every Markdown table of a text as a list of rows, each a dictionary from header to cell."""
+    found, header = [], None
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not line.startswith("|"):
+            header = None
+        elif header is None:
+            header = cells
+            found.append([])
+        elif set(line) - set("|-: "):
+            found[-1].append(dict(zip(header, cells, strict=True)))
+    return found
+
+
+def test_figures_of_both_stages_stand_in_one_cell_in_percent(results):
+    msp, energy, _ = tables(results_table(results))
+    assert msp[0] == {
+        "Corpus": "gaussian",
+        "FPR95": "20.00 ± 1.00 → 5.00 ± 1.00",
+        "FPR99": "40.00 → 10.00",
+        "AUROC": "80.00 ± 0.20 → 95.00 ± 0.20",
+        "AUPR": "90.00 ± 0.00 → 90.00 ± 0.00",
+    }
+    assert (
+        [line["Corpus"] for line in msp] == [line["Corpus"] for line in energy] == ["gaussian", "letters", "**Mean**"]
+    )
+    assert msp[-1]["AUROC"] == "80.00 → 95.00"
+
+
+def test_published_figures_stand_beside_those_of_the_same_score_only(results):
+    msp, energy, _ = tables(results_table(results, PUBLISHED))
+    assert msp[0]["published FPR99"] == "1.0 → 0.5" and msp[0]["published AUPR"] == "99.4 → 99.8"
+    assert msp[1]["published AUROC"] == msp[-1]["published AUROC"] == "–"
+    assert "published AUROC" not in energy[0]
+    assert "Table 0" in results_table(results, PUBLISHED)
+
+
+def test_the_run_needs_no_figures_at_the_published_recall_level(results):
+    for line in results["rows"]:
+        del line["fpr_at"]["0.99"]
+    (first, *_), *_ = tables(results_table(results, PUBLISHED))
+    assert "FPR99" not in first and first["published FPR99"] == "1.0 → 0.5"
+
+
+def test_error_detection_has_its_own_table_without_deviations(results):
+    *_, errors = tables(results_table(results))
+    assert [line["Score"] for line in errors] == ["`msp`", "`energy`"]
+    assert errors[0]["FPR95"] == "20.00 → 5.00"
+
+
+def test_a_stage_without_errors_has_a_dash(results):
+    results["rows"] = [r for r in results["rows"] if (r["stage"], r["corpus"]) != ("oe", "error_detection")]
+    *_, errors = tables(results_table(results))
+    assert errors[0]["AUROC"] == "80.00 → –"
+
+
+def test_test_error_and_missing_corpora_are_told(results):
+    text = results_table(results)
+    assert "Test error: 1.23 → 1.00" in text
+    assert "lsun, svhn" in text
+    assert "10 draws" in text
+
+
+def test_unknown_test_error_is_not_told(results):
+    results["test_error"] = {"baseline": None, "oe": None}
+    assert "Test error" not in results_table(results)
+
+
+def test_the_baseline_alone_makes_a_table(results):
+    for key in ("rows", "mean"):
+        results[key] = [entry for entry in results[key] if entry["stage"] == "baseline"]
+    results["test_error"] = {"baseline": 0.0123}
+    text = results_table(results)
+    assert "→" not in text and tables(text)[0][-1]["AUROC"] == "80.00"
+
+
+def test_a_run_without_rows_is_explained(results):
+    with pytest.raises(ValueError, match="`results` holds no rows"):
+        results_table({**results, "rows": []})
+
+
+@pytest.fixture
+def scores():
+    rng = np.random.default_rng(0)
+    names = ["in_distribution", "gaussian", "letters", "faces", "textures", "astronomy"]
+    return {
+        stage: {name: rng.normal(shift * place, 1, 20_000).astype(np.float32) for place, name in enumerate(names)}
+        for stage, shift in (("baseline", 0.2), ("oe", 1.0))
+    }
+
+
+plots = pytest.mark.parametrize("plot", [plot_roc, plot_histograms])
+
+
+@plots
+@pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
+def test_plots_are_small_files_of_the_named_kind(plot, suffix, start, scores, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install 'hf_oe[plots]'")
+    path = tmp_path / f"figure{suffix}"
+    plot(scores, path)
+    assert path.read_bytes().startswith(start)
+    assert path.stat().st_size < 400_000
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@plots
+def test_panels_name_corpus_and_auroc(plot, scores, tmp_path):
+    matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install 'hf_oe[plots]'")
+    scores = {"baseline": {"in_distribution": [0, 1], "dots": [0, 1]}, "oe": {"in_distribution": [0], "dots": [1]}}
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        plot(scores, tmp_path / "figure.svg")
+    text = (tmp_path / "figure.svg").read_text(encoding="utf-8")
+    assert "dots" in text and "AUROC 50.0 → 100.0" in text
+    assert ">baseline<" in text and ">OE<" in text
+
+
+def test_histograms_take_infinite_and_constant_scores(scores, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install 'hf_oe[plots]'")
+    scores["oe"]["gaussian"][:5] = np.inf
+    plot_histograms(scores, tmp_path / "infinite.png")
+    plot_histograms({"oe": {"in_distribution": np.zeros(9), "dots": np.zeros(9)}}, tmp_path / "constant.png")
+    assert {path.name for path in tmp_path.iterdir()} == {"infinite.png", "constant.png"}
+
+
+@plots
+def test_a_plot_that_fails_leaves_the_old_file_as_it_was(plot, scores, tmp_path, monkeypatch):
+    figure = pytest.importorskip("matplotlib.figure", reason="matplotlib is not installed: pip install 'hf_oe[plots]'")
+
+    def fail(self, file, **kwargs):
+        file.write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(figure.Figure, "savefig", fail)
+    (tmp_path / "figure.png").write_bytes(b"old")
+    with pytest.raises(OSError, match="No space"):
+        plot(scores, tmp_path / "figure.png")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+@plots
+def test_other_file_types_are_refused(plot, scores, tmp_path):
+    with pytest.raises(ValueError, match=r"`path` must end in \.png or \.svg, got '.*figure\.bmp'"):
+        plot(scores, tmp_path / "figure.bmp")
+
+
+@plots
+def test_missing_matplotlib_names_the_extra(plot, scores, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"hf_oe\[plots\]"):
+        plot(scores, tmp_path / "figure.png")
