@@ -4,13 +4,15 @@
 that are no corpus of the paper. Images come in a column `image`, text in `text`, classes in `label`.
 """
 
-from ._info import CorpusInfo, CorpusNotFoundError
+from ._errors import CorpusNotFoundError, CorruptFileError
+from ._info import CorpusInfo
 from ._loading import list_corpora, load_corpus
 from ._sources import load_source
 
 __all__ = [
     "CorpusInfo",
     "CorpusNotFoundError",
+    "CorruptFileError",
     "list_corpora",
     "load_corpus",
     "load_source",

@@ -6,10 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
-class CorpusNotFoundError(FileNotFoundError):
-    """A corpus, or one of its splits, can neither be found in `data_dir` nor be reached at its public home."""
-
-
 @dataclass(frozen=True)
 class SourceFile:
     """A published file in its original format.
@@ -17,13 +13,17 @@ class SourceFile:
     Attributes:
         name: the file's own name, under which `data_dir` is searched.
         url: where it can be downloaded; `None` if only a user's own copy will do.
-        md5, sha256: hexadecimal digest, as far as one is known.
+        checksum: "md5:…" or "sha256:…" in hexadecimal, if one is known.
     """
 
     name: str
     url: str | None = None
-    md5: str | None = None
-    sha256: str | None = None
+    checksum: str | None = None
+
+
+def published_at(home: str | None, checksums: Mapping[str, str | None]) -> tuple[SourceFile, ...]:
+    """Files by name with their checksums, at `<home>/<name>` or without a public home."""
+    return tuple(SourceFile(name, home and f"{home}/{name}", checksum) for name, checksum in checksums.items())
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,9 @@ class CorpusInfo:
         hub: the repository on the Hub that holds it, if there is one.
         files: the original files that a split is read from.
         derived_from: the corpus from which this one is computed.
+        streamed_only: whether it is too large to be kept as a whole.
+        common_file_names: whether other sets use the same file names, so that they are looked for in
+            `<data_dir>/<name>/` and not in `data_dir` itself.
         notes: what a user should know before relying on it.
     """
 
@@ -72,6 +75,8 @@ class CorpusInfo:
     hub: HubRepository | None = None
     files: Mapping[str, tuple[SourceFile, ...]] = field(default_factory=dict)
     derived_from: str | None = None
+    streamed_only: bool = False
+    common_file_names: bool = False
     notes: str = ""
 
     @property
@@ -85,10 +90,5 @@ class CorpusInfo:
 
     @property
     def checksums(self) -> dict[str, str]:
-        """ "md5:…" or "sha256:…" of each original file for which one is known."""
-        files = {file.name: file for files in self.files.values() for file in files}
-        return {
-            name: f"md5:{file.md5}" if file.md5 else f"sha256:{file.sha256}"
-            for name, file in files.items()
-            if file.md5 or file.sha256
-        }
+        """Checksum of each original file for which one is known."""
+        return {file.name: file.checksum for files in self.files.values() for file in files if file.checksum}

@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import datasets
 
 from ...registry import nearest_names
-from . import _local
-from ._info import CorpusInfo, CorpusNotFoundError
+from . import _builder, _local
+from ._errors import CorpusNotFoundError
+from ._info import CorpusInfo
+
+
+@cache
+def corpus_classes() -> dict[str, Any]:
+    """Every corpus of the paper by name: the modules of this package, one each."""
+    package = __name__.rpartition(".")[0]
+    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        if not module.name.startswith("_"):
+            importlib.import_module(f"{package}.{module.name}")
+    return dict(sorted(_builder.CORPORA.items()))
 
 
 def list_corpora() -> dict[str, CorpusInfo]:
-    """Every corpus by name."""
-    return {}
+    """Every corpus of the paper by name."""
+    return {name: corpus_class.corpus for name, corpus_class in corpus_classes().items()}
+
+
+def known_corpora(folder: Path | None) -> list[str]:
+    """Names of the paper's corpora and of the user's own in `data_dir`."""
+    own = {path.parent.name for path in folder.glob("*/*.parquet")} if folder else set()
+    return sorted({*corpus_classes(), *own})
+
+
+def known_splits(name: str, folder: Path | None) -> list[str]:
+    """The splits that the corpus has, and those that `data_dir` holds as parquet files."""
+    published = corpus_classes()[name].corpus.splits if name in corpus_classes() else ()
+    return list(dict.fromkeys([*published, *(_local.parquet_splits(folder / name) if folder else ())]))
 
 
 def load_corpus(
@@ -25,38 +52,32 @@ def load_corpus(
     Args:
         name: one of `list_corpora()`, or a folder of yours in `data_dir`.
         split: "train", "valid", "test" …
-        data_dir: looked at first, by default the environment's `HF_OE_DATA_DIR`: `<data_dir>/<name>/<split>.parquet`.
+        data_dir: looked at first, by default the environment's `HF_OE_DATA_DIR`: `<data_dir>/<name>/<split>.parquet`,
+            or the original files under their own names in that folder or in `data_dir` itself.
         streaming: return an `IterableDataset` that reads as it goes.
 
     Returns:
-        A dataset with `image` (and `label`, if labelled) or `text`, and what other columns the corpus has.
+        A dataset with `image` (and `label`, if labelled) or `text`, and what other columns the corpus has. The noise
+        corpora have `pixel_values`, see `hf_oe.data.synthetic.as_dataset`.
 
     Raises:
         CorpusNotFoundError: the corpus or the split is unknown or out of reach; the message says what was tried.
+        CorruptFileError: an original file is damaged.
     """
     folder = _local.resolve_data_dir(data_dir)
     split = _local.SPLIT_ALIASES.get(split, split)
-    if folder:
-        found = _local.parquet_splits(folder / name)
-        if split in found:
-            return _local.load_files("parquet", found[split], split, streaming)
-    if name == "negative_mnist":
-        return load_corpus("mnist", "test", data_dir, streaming).map(_negative)
-    known = known_corpora(folder)
-    raise CorpusNotFoundError(
-        f"Unknown corpus {name!r}: {nearest_names(name, known)}The known ones are {', '.join(known)}."
-    )
-
-
-def _negative(row: dict) -> dict:
-    return {"image": row["image"].point(lambda value: 255 - value)}
-
-
-def known_corpora(folder: Path | None) -> list[str]:
-    """Names of the paper's corpora and of the user's own in `data_dir`."""
-    own = {path.parent.name for path in folder.glob("*/*.parquet")} if folder else set()
-    return sorted({*list_corpora(), *own, "negative_mnist"})
-
-
-def own_splits(name: str, folder: Path | None) -> list[str]:
-    return list(_local.parquet_splits(folder / name)) if folder else []
+    own = _local.parquet_splits(folder / name) if folder else {}
+    if split in own:
+        return _local.load_files("parquet", own[split], split, streaming)
+    corpus_class = corpus_classes().get(name)
+    if corpus_class is None and not own:
+        known = known_corpora(folder)
+        raise CorpusNotFoundError(
+            f"Unknown corpus {name!r}: {nearest_names(name, known)}The known ones are {', '.join(known)}."
+        )
+    if corpus_class is None or split not in corpus_class.corpus.splits:
+        splits = ", ".join(corpus_class.corpus.splits if corpus_class else own)
+        raise CorpusNotFoundError(f"Corpus {name!r} has no split {split!r}: name one of {splits}.")
+    if corpus_class.corpus.streamed_only and not streaming:
+        raise ValueError(f"Corpus {name!r} is too large to be kept as a whole: load it with streaming=True.")
+    return corpus_class.load(split, folder, streaming)

@@ -10,10 +10,11 @@ from typing import Any
 
 import datasets
 
-SPLIT_ALIASES = {"validation": "valid", "val": "valid"}
+from . import _npy
+
+SPLIT_ALIASES = {"validation": "valid", "val": "valid", "dev": "valid"}
 
 _KINDS = {".parquet": "parquet", ".tar": "webdataset", ".txt": "text"}
-_IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 def resolve_data_dir(data_dir: str | os.PathLike | None) -> Path | None:
@@ -38,9 +39,9 @@ def parquet_splits(folder: Path) -> dict[str, list[str]]:
     return splits
 
 
-def load_files(kind: str, files: Iterable[str], split: str, streaming: bool, **options: Any) -> Any:
+def load_files(kind: str, files: Iterable[str], split: str, streaming: bool) -> Any:
     """`datasets.load_dataset` of local files of one `kind` ("parquet", "webdataset" …)."""
-    return datasets.load_dataset(kind, data_files={split: list(files)}, split=split, streaming=streaming, **options)
+    return datasets.load_dataset(kind, data_files={split: list(files)}, split=split, streaming=streaming)
 
 
 def matching_files(pattern: str) -> list[str]:
@@ -48,15 +49,15 @@ def matching_files(pattern: str) -> list[str]:
     return sorted(path for path in glob.glob(os.path.expanduser(pattern)) if os.path.isfile(path))
 
 
-def load_path(path: str, split: str, streaming: bool) -> Any:
-    """A dataset from a file, shards, or a folder of images."""
+def load_path(path: str, streaming: bool) -> Any:
+    """A dataset from a file, shards, or a folder of images; raises `ValueError` for other kinds of files."""
     files = matching_files(path)
     if not files:
         folder = os.path.expanduser(path)
         return datasets.load_dataset("imagefolder", data_dir=folder, split="train", streaming=streaming)
     suffix = Path(files[0]).suffix
+    if suffix == ".npy":
+        return _npy.stream(files[0]) if streaming else _npy.load(files[0])
     if suffix not in _KINDS:
-        raise ValueError(
-            f"{path!r} is no file that can be read: give one of {', '.join(_KINDS)}, or a folder of images."
-        )
-    return load_files(_KINDS[suffix], files, split, streaming)
+        raise ValueError(f"{path!r} cannot be read: name a file {', '.join(_KINDS)} or .npy, or a folder of images.")
+    return load_files(_KINDS[suffix], files, "train", streaming)

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 import datasets
 
-from . import _local
+from ...registry import nearest_names
+from . import _files, _hub, _local
 from ._columns import conventional_columns
-from ._loading import known_corpora, load_corpus, own_splits
-
-AnyDataset = datasets.Dataset | datasets.IterableDataset
+from ._errors import CorpusNotFoundError, first_line
+from ._loading import known_corpora, known_splits, load_corpus
 
 
 def load_source(
     source: str, split: str, data_dir: str | os.PathLike | None = None, streaming: bool = False
-) -> AnyDataset:
+) -> datasets.Dataset | datasets.IterableDataset:
     """Loads a set of outliers or test anomalies from wherever it is.
 
     Args:
         source: the name of a corpus or of a folder in `data_dir`; a folder of images; a file `.parquet`, `.npy` (uint8
-            images, memory-mapped), `.tar` (WebDataset shards, `*` allowed) or `.txt` (an example a line); or a dataset
-            on the Hub, "user/name" or "user/name:config".
+            images, read block by block), `.tar` (WebDataset shards, `*` allowed) or `.txt` (an example a line); or a
+            dataset on the Hub, "user/name" or "user/name:config".
         split: taken if the source has it. A source with one split gives that; one without a "test" split its "valid".
         data_dir, streaming: as `load_corpus` takes them.
 
@@ -31,23 +33,47 @@ def load_source(
 
     Raises:
         CorpusNotFoundError: there is no such source, or it is out of reach; the message says what was tried.
+        CorruptFileError: its file is damaged.
     """
     folder = _local.resolve_data_dir(data_dir)
-    if source in known_corpora(folder):
-        return load_corpus(source, _nearest_split(source, split, folder), data_dir, streaming)
-    if _is_local(source):
-        return conventional_columns(_local.load_path(source, split, streaming))
-    return load_corpus(source, split, data_dir, streaming)
+    known = known_corpora(folder)
+    if source in known:
+        return load_corpus(source, nearest_split(split, known_splits(source, folder)), data_dir, streaming)
+    for path in (source, str(folder / source) if folder else source):
+        if _local.matching_files(path) or Path(path).expanduser().is_dir():
+            return conventional_columns(_local.load_path(path, streaming))
+    if re.fullmatch(r"[\w.-]+/[\w.-]+(:[\w.-]+)?", source) and not Path(source).suffix:
+        return conventional_columns(_load_from_hub(source, split, streaming))
+    raise CorpusNotFoundError(
+        f"There is no corpus, file or folder {source!r}: {nearest_names(source, known)}Name a corpus "
+        f"({', '.join(known)}), a file or folder that exists, or a dataset on the Hub as user/name."
+    )
 
 
-def _is_local(source: str) -> bool:
-    return bool(_local.matching_files(source)) or Path(source).is_dir()
-
-
-def _nearest_split(name: str, split: str, folder: Path | None) -> str:
-    available = own_splits(name, folder)
-    if split in available or not available:
-        return split
-    if len(available) == 1:
+def nearest_split(split: str, available: list[str]) -> str:
+    """`split` if it is available, else the only one there is, or "valid" for "test"."""
+    split = _local.SPLIT_ALIASES.get(split, split)
+    if split not in available and len(available) == 1:
         return available[0]
-    return "valid" if split == "test" and "valid" in available else split
+    return "valid" if split == "test" and "test" not in available and "valid" in available else split
+
+
+def _load_from_hub(source: str, split: str, streaming: bool) -> Any:
+    repo, _, config = source.partition(":")
+    try:
+        with _hub.offline_unless_it_answers():
+            names = datasets.get_dataset_split_names(repo, config or None)
+            by_convention = {_local.SPLIT_ALIASES.get(name, name): name for name in names}
+            chosen = nearest_split(split, list(by_convention))
+            if chosen not in by_convention:
+                raise CorpusNotFoundError(
+                    f"Hub dataset {source!r} has no split {split!r}: its splits are {', '.join(names)}."
+                )
+            return datasets.load_dataset(repo, config or None, split=by_convention[chosen], streaming=streaming)
+    except CorpusNotFoundError:
+        raise
+    except _files.UNREACHABLE as error:
+        raise CorpusNotFoundError(
+            f"Hub dataset {source!r} is out of reach ({first_line(error)}): check its name and the network, or name "
+            "a local file or folder."
+        ) from error
