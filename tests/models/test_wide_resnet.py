@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import timm
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import nn
 
 from hf_oe.models import WideResNetConfig, create_classifier
+from hf_oe.models.wide_resnet.modeling_wide_resnet import WideResNetBlock
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
 
@@ -61,13 +63,25 @@ def test_initialised_as_by_the_authors():
 
 def test_dropout_of_the_paper_acts_in_training_only():
     model = create_classifier("wrn_16_1", 3)
-    assert create_classifier("wrn_16_4", 3).config.dropout == 0.4
+    assert model.config.dropout == 0.3
     model.eval()
     assert torch.equal(model(images()).logits, model(images()).logits)
     for module in model.train().modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
     assert not torch.equal(model(images()).logits, model(images()).logits)
+
+
+@pytest.mark.parametrize("out_channels", [3, 6])
+def test_block_has_the_layers_of_the_paper(out_channels):
+    block = WideResNetBlock(3, out_channels, stride=1, dropout=0.5)
+    torch.manual_seed(0)
+    output = block(images())
+    torch.manual_seed(0)
+    activated = block.bn1(images()).relu()
+    residual = block.conv2(F.dropout(block.bn2(block.conv1(activated)).relu(), 0.5))
+    shortcut = images() if out_channels == 3 else block.convShortcut(activated)
+    torch.testing.assert_close(output, shortcut + residual)
 
 
 def test_takes_images_of_any_size_and_returns_features():

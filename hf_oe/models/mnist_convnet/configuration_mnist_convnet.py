@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from transformers import PretrainedConfig
 
 
@@ -19,7 +21,7 @@ class MnistConvNetConfig(PretrainedConfig):
 
     model_type = "oe_mnist_convnet"
 
-    def __init__(self, dropout: float = 0.5, num_channels: int = 1, **kwargs) -> None:
+    def __init__(self, dropout: float = 0.5, num_channels: int = 1, **kwargs: Any) -> None:
         if not 0 <= dropout < 1:
             raise ValueError(f"`dropout` must be a probability below 1, got {dropout}.")
         if num_channels < 1:

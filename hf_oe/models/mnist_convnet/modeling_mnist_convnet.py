@@ -67,7 +67,7 @@ class MnistConvNetTrunk(nn.Module):
 
 
 class MnistConvNetForImageClassification(PreTrainedModel):
-    """The classifier of the paper's MNIST experiments (appendix).
+    """The classifier of the paper's MNIST experiments (Appendix A).
 
     Example:
         >>> model = MnistConvNetForImageClassification(MnistConvNetConfig(num_labels=10))

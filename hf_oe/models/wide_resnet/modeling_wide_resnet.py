@@ -114,7 +114,10 @@ class WideResNetTrunk(nn.Module):
         return F.relu(self.bn1(x), inplace=True)
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """Feature map to logits `(batch, num_classes)`, or to pooled features with `pre_logits`."""
+        """Feature map to logits `(batch, num_classes)`, or to pooled features with `pre_logits`.
+
+        The pooling is global, as the authors' windows are: 8×8 for 32×32 images, 16×16 for 64×64.
+        """
         x = x.mean(dim=(2, 3))
         return x if pre_logits else self.fc(x)
 
@@ -138,7 +141,7 @@ def init_wide_resnet_weights(module: nn.Module) -> None:
 
 
 class WideResNetForImageClassification(PreTrainedModel):
-    """Wide ResNet classifier: the network of the Outlier Exposure paper on CIFAR, SVHN and Tiny ImageNet (section 4).
+    """Wide ResNet classifier: the paper's network for CIFAR, SVHN and Tiny ImageNet (Appendix B).
 
     Example:
         >>> model = WideResNetForImageClassification(WideResNetConfig(depth=40, widen_factor=4, num_labels=10))

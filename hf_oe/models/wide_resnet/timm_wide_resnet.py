@@ -17,14 +17,14 @@ from torch.utils.checkpoint import checkpoint
 from .modeling_wide_resnet import WideResNetStage, WideResNetTrunk, init_wide_resnet_weights
 
 WIDE_RESNETS = {
-    "wrn_40_4": {"depth": 40, "widen_factor": 4, "dropout": 0.3},
-    "wrn_40_2": {"depth": 40, "widen_factor": 2, "dropout": 0.3},
-    "wrn_28_10": {"depth": 28, "widen_factor": 10, "dropout": 0.3},
-    "wrn_16_4": {"depth": 16, "widen_factor": 4, "dropout": 0.4},
-    "wrn_16_2": {"depth": 16, "widen_factor": 2, "dropout": 0.3},
-    "wrn_16_1": {"depth": 16, "widen_factor": 1, "dropout": 0.3},
+    "wrn_40_4": {"depth": 40, "widen_factor": 4},
+    "wrn_40_2": {"depth": 40, "widen_factor": 2},
+    "wrn_28_10": {"depth": 28, "widen_factor": 10},
+    "wrn_16_4": {"depth": 16, "widen_factor": 4},
+    "wrn_16_2": {"depth": 16, "widen_factor": 2},
+    "wrn_16_1": {"depth": 16, "widen_factor": 1},
 }
-"""Architectures by name; dropout as in the paper (section 4)."""
+"""Architectures by name."""
 
 default_cfgs = generate_default_cfgs(
     {
@@ -59,7 +59,7 @@ class WideResNet(WideResNetTrunk):
         widen_factor: int,
         num_classes: int = 10,
         in_chans: int = 3,
-        drop_rate: float = 0.0,
+        drop_rate: float = 0.3,
         global_pool: str = "avg",
     ) -> None:
         super().__init__(depth, widen_factor, num_classes, in_chans, drop_rate)
@@ -99,13 +99,7 @@ class WideResNet(WideResNetTrunk):
 
 
 def _wide_resnet(name: str, pretrained: bool, **kwargs: Any) -> WideResNet:
-    architecture = WIDE_RESNETS[name]
-    settings = {
-        "depth": architecture["depth"],
-        "widen_factor": architecture["widen_factor"],
-        "drop_rate": architecture["dropout"],
-        **kwargs,
-    }
+    settings = {**WIDE_RESNETS[name], **kwargs}
     return build_model_with_cfg(WideResNet, name, pretrained, feature_cfg={"out_indices": (0, 1, 2)}, **settings)
 
 
