@@ -46,7 +46,8 @@ def create_classifier(
         id2label: class names by index.
 
     Raises:
-        ValueError: if there is no such architecture or folder, or `id2label` does not name `num_labels` classes.
+        ValueError: if there is no such architecture or folder, a timm architecture is named with the tag of pretrained
+            weights, or `id2label` does not name `num_labels` classes.
 
     Example:
         >>> create_classifier("wrn_40_2", num_labels=10).num_parameters()
@@ -61,6 +62,7 @@ def create_classifier(
     if Path(architecture).is_dir() or re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", architecture):
         return AutoModelForImageClassification.from_pretrained(architecture, ignore_mismatched_sizes=True, **labels)
     if timm.is_model(architecture):
+        _refuse_pretrained_tag(architecture)
         model_args = {"in_chans": 3 if num_channels is None else num_channels}
         if dropout is not None:
             model_args["drop_rate"] = dropout
@@ -82,6 +84,14 @@ def _label_settings(num_labels: int, id2label: dict[int, str] | None) -> dict[st
             f"got {len(id2label)} names."
         )
     return {"id2label": id2label, "label2id": {label: index for index, label in id2label.items()}}
+
+
+def _refuse_pretrained_tag(architecture: str) -> None:
+    if "." in architecture:
+        raise ValueError(
+            f"`architecture` {architecture!r} names pretrained weights: load them from the Hub as "
+            f"'timm/{architecture}', or leave out the tag for a fresh model."
+        )
 
 
 def _wrap_timm(

@@ -103,6 +103,11 @@ def test_unknown_names_are_answered_with_the_nearest():
         create_classifier("./no/such/folder", 10)
 
 
+def test_pretrained_weights_of_timm_are_not_mistaken_for_an_architecture():
+    with pytest.raises(ValueError, match="load them from the Hub as 'timm/resnet18.a1_in1k'"):
+        create_classifier("resnet18.a1_in1k", 10)
+
+
 def test_labels_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="`id2label` must name the classes 0 to 2"):
         create_classifier("wrn_16_1", 3, id2label={0: "ant", 1: "bee"})
