@@ -40,14 +40,18 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise FileNotFoundError(f"There is no checkpoint {str(path)!r}: name an existing file.")
     content: Any = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
-    while isinstance(content, Mapping) and (inner := [key for key in _NESTED_UNDER if key in content]):
-        content = content[inner[0]]
+    while isinstance(content, Mapping) and (inner := _nested(content)):
+        content = inner[0]
     if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
         raise ValueError(
             f"{str(path)!r} holds no state dict, neither itself nor under {', '.join(map(repr, _NESTED_UNDER))}: "
             "save `model.state_dict()`."
         )
     return {name.removeprefix(_PARALLEL_PREFIX): value for name, value in content.items()}
+
+
+def _nested(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [content[key] for key in _NESTED_UNDER if isinstance(content.get(key), Mapping)]
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -35,7 +35,7 @@ def test_command_line_writes_a_loadable_model(tmp_path):
 def test_reads_the_usual_forms_of_a_checkpoint(nested, prefix, tmp_path):
     weights = {name: value for name, value in trunk_weights().items() if "num_batches_tracked" not in name}
     content = {prefix + name: value for name, value in weights.items()}
-    checkpoint = save({nested: content, "epoch": 7} if nested else content, tmp_path / "checkpoint.pt")
+    checkpoint = save({"model": "wrn", nested: content, "epoch": 7} if nested else content, tmp_path / "checkpoint.pt")
     convert_checkpoint(checkpoint, tmp_path / "out", "wrn_16_1", 3)
     loaded = AutoModelForImageClassification.from_pretrained(tmp_path / "out").base_model.state_dict()
     torch.testing.assert_close({name: loaded[name] for name in weights}, weights)
