@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 import yaml
 from torch.utils.data import Dataset
 from transformers import AutoModelForImageClassification, HfArgumentParser, PreTrainedModel, set_seed
@@ -23,6 +25,8 @@ from .published import PUBLISHED
 from .report import plot_histograms, plot_roc, results_table
 from .suite import OODResults, write_results
 from .trainer import OETrainer
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -126,6 +130,7 @@ def _training_defaults(protocol: ImageProtocol) -> dict[str, Any]:
         "logging_steps": 0.05,
         "save_strategy": "epoch",
         "save_total_limit": 1,
+        "dataloader_pin_memory": torch.cuda.is_available(),
         "report_to": "none",
     }
 
@@ -275,7 +280,13 @@ def _publish(
     write_results(output_dir / "ood_results.json", summary)
     score = trainer.args.score[0]
     scores = {stage: result.scores[score] for stage, result in results.items()}
-    plot_roc(scores, output_dir / "roc.png")
-    plot_histograms(scores, output_dir / "histograms.png")
-    write_model_card(output_dir / "README.md", summary, table, trainer.args, args.outliers or protocol.outliers)
+    figures = {"ROC curves": "roc.png", "Score histograms": "histograms.png"}
+    try:
+        plot_roc(scores, output_dir / figures["ROC curves"])
+        plot_histograms(scores, output_dir / figures["Score histograms"])
+    except ImportError as error:
+        logger.warning("The figures are left out. %s", error)
+        figures = {}
+    outliers = args.outliers or protocol.outliers
+    write_model_card(output_dir / "README.md", summary, table, trainer.args, outliers, figures)
     print(f"Model, card, plots and ood_results.json are in {output_dir}.")

@@ -33,10 +33,7 @@ anomaly_score = msp(model(pixel_values=pixel_values).logits)  # higher for more 
 Without `hf_oe` installed, `-logits.softmax(-1).amax(-1)` is the same score.
 
 {table}
-![ROC curves](roc.png)
-
-![Score histograms](histograms.png)
-
+{figures}
 ## Limits
 
 The figures hold for the test corpora above, drawn at {base_rate:g} anomalies an in-distribution example; other
@@ -51,6 +48,7 @@ def write_model_card(
     table: str,
     args: OETrainingArguments,
     outliers: Sequence[str],
+    figures: Mapping[str, str],
 ) -> None:
     """Writes a model card with the results as text and as metadata, beside its place first.
 
@@ -59,6 +57,7 @@ def write_model_card(
         table: its Markdown form, from `hf_oe.report.results_table`.
         args: of the run.
         outliers: names of the outlier sets.
+        figures: file names, relative to the card, by caption.
     """
     name = args.hub_model_id or f"{results['in_distribution']}-outlier-exposure"
     metadata = ModelCardData(
@@ -78,6 +77,7 @@ def write_model_card(
         weight=args.outlier_weight,
         base_rate=args.ood_base_rate,
         table=table,
+        figures="".join(f"![{caption}]({file})\n\n" for caption, file in figures.items()),
     )
     temporary = f"{path}.tmp"
     ModelCard(card).save(temporary)

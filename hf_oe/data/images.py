@@ -173,7 +173,7 @@ class ImageDataset(Dataset):
         indices = np.asarray(indices)
         # `datasets` keeps a selection or a shuffle as indices into the whole table.
         if self.dataset._indices is not None:
-            indices = self.dataset._indices.column(0).to_numpy()[indices]
+            indices = self.dataset._indices.column(0).to_numpy()[indices].astype(np.int64)
         chunks, starts = self._chunks
         pixels = np.empty((len(indices), *self.shape), np.uint8)
         numbers = np.searchsorted(starts, indices, side="right") - 1

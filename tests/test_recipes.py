@@ -1,0 +1,125 @@
+"""Every recipe end to end in its smallest form, as a user starts it, on images that the test makes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+
+
+def write_images(path, count, size, labels):
+    generator = np.random.default_rng(0)
+    images = [Image.fromarray(generator.integers(0, 256, (size, size, 3), dtype=np.uint8)) for _ in range(count)]
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.Value("int64")})
+    columns = {"image": images, "label": [index % labels for index in range(count)]}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    datasets.Dataset.from_dict(columns, features=features).to_parquet(path)
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    sets = {
+        "mnist": (28, 10),
+        "svhn": (32, 10),
+        "cifar10": (32, 10),
+        "cifar100": (32, 100),
+        "tiny_imagenet": (64, 200),
+    }
+    for name, (size, labels) in sets.items():
+        for split in ("train", "test", "valid", "extra"):
+            write_images(folder / name / f"{split}.parquet", 12, size, labels)
+    write_images(folder / "my_outliers" / "train.parquet", 20, 40, 1)
+    write_images(folder / "my_anomalies" / "test.parquet", 6, 32, 1)
+    return folder
+
+
+def launch(recipe, *arguments, tmp_path):
+    return subprocess.run(
+        [sys.executable, "-m", "accelerate.commands.launch", f"recipes/{recipe}.py", *map(str, arguments)],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "HF_HUB_OFFLINE": "1",
+            "HF_DATASETS_CACHE": str(tmp_path / "cache"),
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(ROOT),
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def check_outputs(folder, corpora):
+    results = json.loads((folder / "ood_results.json").read_text())
+    assert {row["stage"] for row in results["rows"]} == {"baseline", "oe"}
+    assert {row["corpus"] for row in results["rows"]} - {"error_detection"} == corpora
+    for row in [*results["rows"], *results["mean"]]:
+        assert all(0 <= row[metric] <= 1 for metric in ("fpr", "auroc", "aupr"))
+    assert set(results["test_error"]) == set(results["train_seconds"]) == {"baseline", "oe"}
+    card = (folder / "README.md").read_text()
+    assert card.startswith("---\n") and "model-index" in card and "## Limits" in card
+    for name in ("config.json", "model.safetensors", "roc.png", "histograms.png"):
+        assert (folder / name).stat().st_size > 0
+    return results
+
+
+SMALL = ["--max_steps", "2", "--per_device_train_batch_size", "4", "--per_device_eval_batch_size", "8"]
+
+
+@pytest.mark.parametrize("recipe", ["mnist_oe", "svhn_oe", "cifar10_oe", "cifar100_oe", "tiny_imagenet_oe"])
+def test_recipe(recipe, data_dir, tmp_path):
+    architecture = [] if recipe == "mnist_oe" else ["--architecture", "wrn_16_1"]
+    sources = ["--outliers", "my_outliers", "--ood_corpora", "my_anomalies", "gaussian"]
+    places = ["--data_dir", data_dir, "--output_dir", tmp_path / "run"]
+    run = launch(recipe, *places, *sources, *SMALL, *architecture, tmp_path=tmp_path)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert "| **Mean** |" in run.stdout
+    check_outputs(tmp_path / "run", {"my_anomalies", "gaussian"})
+
+
+def test_the_first_recipe_needs_nothing_but_installed_packages(tmp_path):
+    run = launch("digits_oe", "--output_dir", tmp_path / "run", *SMALL, tmp_path=tmp_path)
+    assert run.returncode == 0, run.stderr[-3000:]
+    results = json.loads((tmp_path / "run" / "ood_results.json").read_text())
+    assert len({row["corpus"] for row in results["rows"]} - {"error_detection"}) >= 8
+
+
+def test_settings_from_yaml_several_scores_from_scratch_and_a_corpus_out_of_reach(data_dir, tmp_path):
+    settings = {
+        "data_dir": str(data_dir),
+        "output_dir": str(tmp_path / "run"),
+        "mode": "scratch",
+        "protocol": "iclr",
+        "outliers": ["my_outliers"],
+        "ood_corpora": ["my_anomalies", "icons50"],
+        "score": ["msp", "energy"],
+        "max_steps": 100,
+        "per_device_train_batch_size": 4,
+    }
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(settings))
+    run = launch("mnist_oe", tmp_path / "run.yaml", "--max_steps", "2", tmp_path=tmp_path)
+    assert run.returncode == 0, run.stderr[-3000:]
+    results = check_outputs(tmp_path / "run", {"my_anomalies"})
+    assert {row["score"] for row in results["rows"]} == {"msp", "energy"}
+    assert results["left_out"] == ["icons50"]
+    assert "icons50 is left out" in run.stderr and "eft out" in run.stdout
+
+    again = launch("mnist_oe", tmp_path / "run.yaml", tmp_path=tmp_path)
+    assert again.returncode != 0 and "holds an earlier run: add --resume_from_checkpoint true" in again.stderr
+
+
+def test_with_no_test_corpus_in_reach_it_ends_with_one_sentence(data_dir, tmp_path):
+    arguments = ["--data_dir", data_dir, "--output_dir", tmp_path / "run", "--outliers", "my_outliers"]
+    run = launch("mnist_oe", *arguments, "--ood_corpora", "icons50", tmp_path=tmp_path)
+    assert run.returncode != 0
+    assert "None of the test corpora icons50 can be reached" in run.stderr
