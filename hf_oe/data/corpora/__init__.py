@@ -8,12 +8,15 @@ from ._errors import CorpusNotFoundError, CorruptFileError
 from ._info import CorpusInfo
 from ._loading import list_corpora, load_corpus
 from ._sources import load_source
+from ._subsets import first_classes, random_subset
 
 __all__ = [
     "CorpusInfo",
     "CorpusNotFoundError",
     "CorruptFileError",
+    "first_classes",
     "list_corpora",
     "load_corpus",
     "load_source",
+    "random_subset",
 ]

@@ -60,6 +60,11 @@ def is_image(name: str) -> bool:
     )
 
 
+def stem(name: str) -> str:
+    """A member's name without its folders and its last suffix."""
+    return name.rpartition("/")[2].rpartition(".")[0]
+
+
 def readable_images(images: Iterable[tuple[str, bytes]], path: str) -> Iterator[tuple[str, dict]]:
     """Encoded images by name as `datasets.Image` takes them, without those that cannot be decoded.
 

@@ -79,15 +79,16 @@ class CorpusBuilder(datasets.GeneratorBasedBuilder):
     @classmethod
     def load(cls, split: str, folder: Path | None, streaming: bool) -> Any:
         """The split from the user's original files, or else from the first public home that can be reached."""
+        files = cls.corpus.files.get(split, ())
         own = _files.find_files(cls.corpus, split, folder)
-        if own:
+        if own and all(own):
             return cls.from_files(split, own, streaming)
         homes: dict[str, Callable[[], Any]] = {}
         if cls.corpus.hub:
             homes[f"the Hub repository {cls.corpus.hub.repo}"] = lambda: cls.from_hub(split, streaming)
-        if any(file.url for file in cls.corpus.files.get(split, ())):
-            urls = ", ".join(file.url or file.name for file in cls.corpus.files[split])
-            homes[urls] = lambda: cls.from_files(split, [], streaming)
+        if any(file.url for file in files):
+            urls = ", ".join(file.url or file.name for file in files)
+            homes[urls] = lambda: cls.from_files(split, _files.complete(own, files), streaming)
         tried = {}
         for home, load in homes.items():
             try:
@@ -99,8 +100,6 @@ class CorpusBuilder(datasets.GeneratorBasedBuilder):
     @classmethod
     def from_files(cls, split: str, paths: list[str], streaming: bool) -> Any:
         """The split from those files of the user's, or from downloaded ones if there are none."""
-        if paths:
-            _files.check_own_files(paths, cls.corpus.files[split])
         stats = [os.stat(path) for path in paths]
         builder = cls(
             config_name=split,
@@ -108,6 +107,8 @@ class CorpusBuilder(datasets.GeneratorBasedBuilder):
             paths=tuple(os.path.abspath(path) for path in paths),
             stamps=tuple((stat.st_size, stat.st_mtime_ns) for stat in stats),
         )
+        if paths and not streaming and not os.path.exists(builder.cache_dir):
+            _files.check_own_files(paths, cls.corpus.files.get(split, ()))
         try:
             if streaming:
                 return builder.as_streaming_dataset(split)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import datasets
@@ -31,3 +31,20 @@ def conventional_columns(dataset: AnyDataset) -> AnyDataset:
         if name not in present and found:
             renamed[found[0]] = name
     return dataset.rename_columns(renamed)
+
+
+def image_features(label_names: Sequence[str] | None = None) -> datasets.Features:
+    """Features of images, labelled if there are names of classes."""
+    features = {"image": datasets.Image()}
+    if label_names:
+        features["label"] = datasets.ClassLabel(names=list(label_names))
+    return datasets.Features(features)
+
+
+def text_features(label_names: Sequence[str] | None = None, **others: str) -> datasets.Features:
+    """Features of texts, labelled if there are names of classes; `others` are types of more columns by name."""
+    features: dict[str, object] = {"text": datasets.Value("string")}
+    if label_names:
+        features["label"] = datasets.ClassLabel(names=list(label_names))
+    features |= {name: datasets.Value(kind) for name, kind in others.items()}
+    return datasets.Features(features)

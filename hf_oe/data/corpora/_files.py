@@ -28,11 +28,15 @@ UNREACHABLE = (
 """What the Hub and downloads raise without a network, or when what they are asked for is not there."""
 
 
-def find_files(info: CorpusInfo, split: str, folder: Path | None) -> list[str] | None:
-    """Paths of the original files of a split in `<folder>/<name>/` or the folder itself; `None` if one is missing."""
+def find_files(info: CorpusInfo, split: str, folder: Path | None) -> list[str | None]:
+    """Path of each original file of a split in `<folder>/<name>/` or the folder itself; `None` where it is missing."""
     places = [] if folder is None else [folder / info.name] if info.common_file_names else [folder / info.name, folder]
-    paths = [_find(file.name, places) for file in info.files.get(split, ())]
-    return paths if paths and all(paths) else None
+    return [_find(file.name, places) for file in info.files.get(split, ())]
+
+
+def complete(own: list[str | None], files: Iterable[SourceFile]) -> list[str]:
+    """The user's files with downloads of those that are missing; empty if the user has none."""
+    return [path or download(file) for path, file in zip(own, files, strict=True)] if any(own) else []
 
 
 def _find(name: str, places: Iterable[Path]) -> str | None:
@@ -60,7 +64,7 @@ def is_published(path: str, file: SourceFile) -> bool:
 
 def check_own_files(paths: list[str], files: Iterable[SourceFile]) -> None:
     """Warns about a user's files that are not the published ones."""
-    for path, file in zip(paths, files, strict=True):
+    for path, file in zip(paths, files, strict=False):
         if os.path.isfile(path) and os.path.basename(path) == file.name and not is_published(path, file):
             logger.warning("%s is not the published file (its checksum differs); it is used all the same.", path)
 

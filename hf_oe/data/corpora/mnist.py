@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import datasets
-
 from ._builder import CorpusBuilder, register
+from ._columns import image_features
 from ._formats import read_idx
 from ._info import CorpusInfo, HubRepository, published_at
 
@@ -43,9 +42,7 @@ class Mnist(CorpusBuilder):
             ),
         },
     )
-    features = datasets.Features(
-        {"image": datasets.Image(), "label": datasets.ClassLabel(names=[str(digit) for digit in range(10)])}
-    )
+    features = image_features([str(digit) for digit in range(10)])
 
     def examples(self, split: str, images: str, labels: str) -> Iterator[dict[str, Any]]:
         for image, label in zip(read_idx(images), read_idx(labels), strict=True):
