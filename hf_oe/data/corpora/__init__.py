@@ -6,7 +6,8 @@ that are no corpus of the paper. Images come in a column `image`, text in `text`
 
 from ._errors import CorpusNotFoundError, CorruptFileError
 from ._info import CorpusInfo
-from ._loading import list_corpora, load_corpus
+from ._loading import list_corpora, list_own, load_corpus, locate_corpus
+from ._prepare import prepare_corpora
 from ._sources import load_source
 from ._subsets import first_classes, random_subset
 
@@ -16,7 +17,10 @@ __all__ = [
     "CorruptFileError",
     "first_classes",
     "list_corpora",
+    "list_own",
     "load_corpus",
     "load_source",
+    "locate_corpus",
+    "prepare_corpora",
     "random_subset",
 ]

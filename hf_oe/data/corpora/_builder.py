@@ -121,6 +121,14 @@ class CorpusBuilder(datasets.GeneratorBasedBuilder):
             raise cause from None
 
     @classmethod
+    def place(cls, split: str) -> str | None:
+        """ "cache" if the split from its public home is in the cache of `datasets`."""
+        places = [cls(config_name=split, dataset_name=f"hf_oe_{cls.corpus.name}").cache_dir]
+        if cls.corpus.hub:
+            places.append(os.path.join(datasets.config.HF_DATASETS_CACHE, cls.corpus.hub.repo.replace("/", "___")))
+        return "cache" if any(os.path.isdir(place) for place in places) else None
+
+    @classmethod
     def from_hub(cls, split: str, streaming: bool) -> Any:
         """The split from the corpus's repository on the Hub, its columns named by the convention."""
         hub = cls.corpus.hub

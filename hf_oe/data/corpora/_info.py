@@ -85,7 +85,9 @@ class CorpusInfo:
         if self.derived_from:
             return f"derived from {self.derived_from}"
         homes = [f"Hub {self.hub.repo}"] if self.hub else []
-        homes += sorted({file.url for files in self.files.values() for file in files if file.url})
+        for files in self.files.values():
+            if all(file.url for file in files):
+                homes += [file.url for file in files if file.url not in homes]
         return ", ".join(homes) or "none: only from a file of your own"
 
     @property

@@ -12,7 +12,7 @@ from typing import Any
 import datasets
 
 from ...registry import nearest_names
-from . import _builder, _local
+from . import _builder, _files, _local
 from ._errors import CorpusNotFoundError
 from ._info import CorpusInfo
 
@@ -32,16 +32,46 @@ def list_corpora() -> dict[str, CorpusInfo]:
     return {name: corpus_class.corpus for name, corpus_class in corpus_classes().items()}
 
 
+def list_own(data_dir: str | os.PathLike | None = None) -> dict[str, list[str]]:
+    """Splits by name of the corpora in `data_dir` that are not the paper's."""
+    folder = _local.resolve_data_dir(data_dir)
+    names = {path.parent.name for path in folder.glob("*/*.parquet")} if folder else set()
+    return {name: list(_local.parquet_splits(folder / name)) for name in sorted(names - corpus_classes().keys())}
+
+
 def known_corpora(folder: Path | None) -> list[str]:
     """Names of the paper's corpora and of the user's own in `data_dir`."""
-    own = {path.parent.name for path in folder.glob("*/*.parquet")} if folder else set()
-    return sorted({*corpus_classes(), *own})
+    return sorted([*corpus_classes(), *list_own(folder)])
 
 
 def known_splits(name: str, folder: Path | None) -> list[str]:
     """The splits that the corpus has, and those that `data_dir` holds as parquet files."""
     published = corpus_classes()[name].corpus.splits if name in corpus_classes() else ()
     return list(dict.fromkeys([*published, *(_local.parquet_splits(folder / name) if folder else ())]))
+
+
+def unknown_corpus(name: str, known: list[str]) -> CorpusNotFoundError:
+    """The error for a name that is none of the `known` ones."""
+    return CorpusNotFoundError(
+        f"Unknown corpus {name!r}: {nearest_names(name, known)}The known ones are {', '.join(known)}."
+    )
+
+
+def locate_corpus(name: str, split: str, data_dir: str | os.PathLike | None = None) -> str | None:
+    """Where a split of a corpus is on this machine: "data_dir", "data_dir, original files", "cache" …"""
+    folder = _local.resolve_data_dir(data_dir)
+    if folder and split in _local.parquet_splits(folder / name):
+        return "data_dir"
+    corpus_class = corpus_classes().get(name)
+    if corpus_class is None:
+        return None
+    corpus = corpus_class.corpus
+    if corpus.derived_from in corpus_classes():
+        return locate_corpus(corpus.derived_from, split, folder)
+    files = _files.find_files(corpus, split, folder)
+    if files and all(files):
+        return "data_dir, original files"
+    return corpus_class.place(split)
 
 
 def load_corpus(
@@ -71,10 +101,7 @@ def load_corpus(
         return _local.load_files("parquet", own[split], split, streaming)
     corpus_class = corpus_classes().get(name)
     if corpus_class is None and not own:
-        known = known_corpora(folder)
-        raise CorpusNotFoundError(
-            f"Unknown corpus {name!r}: {nearest_names(name, known)}The known ones are {', '.join(known)}."
-        )
+        raise unknown_corpus(name, known_corpora(folder))
     if corpus_class is None or split not in corpus_class.corpus.splits:
         splits = ", ".join(corpus_class.corpus.splits if corpus_class else own)
         raise CorpusNotFoundError(f"Corpus {name!r} has no split {split!r}: name one of {splits}.")

@@ -38,6 +38,10 @@ def _register(name: str, description: str) -> None:
             dataset = synthetic.as_dataset(name)
             return dataset.to_iterable_dataset() if streaming else dataset
 
+        @classmethod
+        def place(cls, split: str) -> str:
+            return "made on the spot"
+
     register(Noise)
 
 
