@@ -216,7 +216,8 @@ def _stage(
     else:
         model = start or _new_model(protocol, args.architecture, images.label_names)
     trainer = OETrainer(
-        model=model,
+        # Convolutions are faster in this layout, on CPUs as on GPUs.
+        model=model.to(memory_format=torch.channels_last),
         args=stage_args,
         train_dataset=images.train,
         outlier_dataset=outliers,
