@@ -63,21 +63,25 @@ def _info(name: str, data_dir: str | None) -> None:
             print(f"  {title + ':':10} {value}")
 
 
+def _prepare(arguments: argparse.Namespace) -> int:
+    failures = prepare_corpora(arguments.names, arguments.output, arguments.data_dir, arguments.splits)
+    for part, reason in failures.items():
+        print(f"{part}: {reason}", file=sys.stderr)
+    return 1 if failures else 0
+
+
 def main(argv: list[str] | None = None) -> int:
     """Runs a command; returns the exit status, 1 if something could not be prepared."""
     arguments = _parser().parse_args(argv)
-    if arguments.command == "list":
-        _list(arguments.data_dir)
-    elif arguments.command == "info":
-        _info(arguments.name, arguments.data_dir)
-    else:
-        try:
-            failures = prepare_corpora(arguments.names, arguments.output, arguments.data_dir, arguments.splits)
-        except OSError as error:
-            sys.exit(str(error))
-        for part, reason in failures.items():
-            print(f"{part}: {reason}", file=sys.stderr)
-        return 1 if failures else 0
+    try:
+        if arguments.command == "prepare":
+            return _prepare(arguments)
+        if arguments.command == "info":
+            _info(arguments.name, arguments.data_dir)
+        else:
+            _list(arguments.data_dir)
+    except OSError as error:
+        sys.exit(str(error))
     return 0
 
 
