@@ -77,6 +77,16 @@ class CorpusBuilder(datasets.GeneratorBasedBuilder):
         yield from enumerate(self.examples(split, *paths))
 
     @classmethod
+    def _of_split(cls, split: str, paths: list[str]) -> CorpusBuilder:
+        stats = [os.stat(path) for path in paths]
+        return cls(
+            config_name=split,
+            dataset_name=f"hf_oe_{cls.corpus.name}",
+            paths=tuple(os.path.abspath(path) for path in paths),
+            stamps=tuple((stat.st_size, stat.st_mtime_ns) for stat in stats),
+        )
+
+    @classmethod
     def load(cls, split: str, folder: Path | None, streaming: bool) -> Any:
         """The split from the user's original files, or else from the first public home that can be reached."""
         files = cls.corpus.files.get(split, ())
@@ -100,13 +110,7 @@ class CorpusBuilder(datasets.GeneratorBasedBuilder):
     @classmethod
     def from_files(cls, split: str, paths: list[str], streaming: bool) -> Any:
         """The split from those files of the user's, or from downloaded ones if there are none."""
-        stats = [os.stat(path) for path in paths]
-        builder = cls(
-            config_name=split,
-            dataset_name=f"hf_oe_{cls.corpus.name}",
-            paths=tuple(os.path.abspath(path) for path in paths),
-            stamps=tuple((stat.st_size, stat.st_mtime_ns) for stat in stats),
-        )
+        builder = cls._of_split(split, paths)
         if paths and not streaming and not os.path.exists(builder.cache_dir):
             _files.check_own_files(paths, cls.corpus.files.get(split, ()))
         try:
@@ -123,7 +127,7 @@ class CorpusBuilder(datasets.GeneratorBasedBuilder):
     @classmethod
     def place(cls, split: str) -> str | None:
         """ "cache" if the split from its public home is in the cache of `datasets`."""
-        places = [cls(config_name=split, dataset_name=f"hf_oe_{cls.corpus.name}").cache_dir]
+        places = [cls._of_split(split, []).cache_dir]
         if cls.corpus.hub:
             places.append(os.path.join(datasets.config.HF_DATASETS_CACHE, cls.corpus.hub.repo.replace("/", "___")))
         return "cache" if any(os.path.isdir(place) for place in places) else None
