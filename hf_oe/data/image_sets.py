@@ -9,11 +9,19 @@ from pathlib import Path
 
 import datasets
 from torch.utils.data import Dataset
+from transformers.trainer_utils import has_length
 
 from ..protocols import ImageProtocol
 from . import synthetic
-from .corpora import CorpusNotFoundError, load_source
-from .images import BatchTransform, ConcatImages, ImageDataset, PhotographDataset, prepare_images
+from .corpora import CorpusNotFoundError, list_corpora, load_source
+from .images import (
+    BatchTransform,
+    ConcatImages,
+    ImageDataset,
+    PhotographDataset,
+    prepare_images,
+    stream_photographs,
+)
 from .packaged import PACKAGED, load_packaged
 
 logger = logging.getLogger(__name__)
@@ -123,27 +131,42 @@ def _outliers(
     crop: str,
     seed: int,
 ) -> Dataset:
-    transform = BatchTransform(protocol.mean, protocol.std, protocol.outlier_crop_padding, protocol.outlier_flip)
-    parts: list[Dataset] = []
+    parts = []
     for source in sources:
         if source in synthetic.NAMES:
             # Another seed than the test anomalies', which may be of the same kind.
             parts.append(_synthetic(source, 50_000, protocol, seed + 1))
-            continue
-        dataset = _load(source, "train", data_dir)
-        if exclude and exclude in dataset.column_names:
-            dataset = dataset.filter(lambda excluded: not excluded, input_columns=exclude)
-        elif exclude:
-            raise ValueError(
-                f"`exclude` names {exclude!r}, which is no column of the outlier set {source!r}, whose columns are "
-                f"{', '.join(dataset.column_names)}."
-            )
-        dataset = dataset.select_columns("image")
-        if crop == "random" or (crop == "auto" and _are_photographs(dataset, 2 * protocol.image_size)):
-            parts.append(PhotographDataset(dataset, protocol.image_size, protocol.num_channels, transform))
         else:
-            parts.append(_prepared(dataset, protocol, transform))
-    return parts[0] if len(parts) == 1 else ConcatImages(parts)
+            parts.append(_outlier_images(source, protocol, data_dir, exclude, crop))
+    if len(parts) == 1:
+        return parts[0]
+    if not all(has_length(part) for part in parts):
+        raise ValueError(
+            f"`outliers` {', '.join(sources)} cannot be mixed, since one is streamed: name that one alone."
+        )
+    return ConcatImages(parts)
+
+
+def _outlier_images(
+    source: str, protocol: ImageProtocol, data_dir: str | None, exclude: str | None, crop: str
+) -> Dataset:
+    info = list_corpora().get(source)
+    streamed = info is not None and info.streamed_only
+    dataset = load_source(source, "train", data_dir, streaming=True) if streamed else _load(source, "train", data_dir)
+    if exclude and exclude in dataset.column_names:
+        dataset = dataset.filter(lambda excluded: not excluded, input_columns=exclude)
+    elif exclude:
+        raise ValueError(
+            f"`exclude` names {exclude!r}, which is no column of the outlier set {source!r}, whose columns are "
+            f"{', '.join(dataset.column_names)}."
+        )
+    dataset = dataset.select_columns("image")
+    transform = BatchTransform(protocol.mean, protocol.std, protocol.outlier_crop_padding, protocol.outlier_flip)
+    if streamed:
+        return stream_photographs(dataset, protocol.image_size, protocol.num_channels, transform)
+    if crop == "random" or (crop == "auto" and _are_photographs(dataset, 2 * protocol.image_size)):
+        return PhotographDataset(dataset, protocol.image_size, protocol.num_channels, transform)
+    return _prepared(dataset, protocol, transform)
 
 
 def _are_photographs(dataset: datasets.Dataset, side: int) -> bool:

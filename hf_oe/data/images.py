@@ -237,10 +237,8 @@ class PhotographDataset(Dataset):
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
-        draws = torch.rand(len(indices), 3).tolist()
-        crops = [np.asarray(self._crop(index, draw)) for index, draw in zip(indices, draws, strict=True)]
-        pixels = np.stack(crops).reshape(len(indices), self.image_size, self.image_size, -1)
-        return [{"pixel_values": image} for image in self.transform(pixels)]
+        crops = np.stack([_random_crop(self._picture(index), self.image_size) for index in indices])
+        return [{"pixel_values": image} for image in self.transform(crops)]
 
     def _picture(self, index: int) -> Image.Image:
         if self._decoded is not None and index in self._decoded:
@@ -254,13 +252,31 @@ class PhotographDataset(Dataset):
             self._decoded[index] = image
         return image
 
-    def _crop(self, index: int, draw: Sequence[float]) -> Image.Image:
-        picture = self._picture(index)
-        short, smallest = min(picture.size), min(self.image_size, *picture.size)
-        side = smallest * (short / smallest) ** draw[0]
-        left, top = draw[1] * (picture.width - side), draw[2] * (picture.height - side)
-        size = (self.image_size, self.image_size)
-        return picture.resize(size, Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
+
+def _random_crop(picture: Image.Image, size: int) -> np.ndarray:
+    """uint8 `(size, size, channels)`, drawn with torch's global generator."""
+    scale, across, down = torch.rand(3).tolist()
+    short, smallest = min(picture.size), min(size, *picture.size)
+    side = smallest * (short / smallest) ** scale
+    left, top = across * (picture.width - side), down * (picture.height - side)
+    crop = picture.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
+    return np.asarray(crop).reshape(size, size, -1)
+
+
+def stream_photographs(
+    dataset: datasets.IterableDataset,
+    image_size: int,
+    num_channels: int,
+    transform: BatchTransform,
+    image_column: str = "image",
+) -> datasets.IterableDataset:
+    """What `PhotographDataset` is to a dataset, to a stream: a new random crop of each picture as it passes."""
+
+    def crop(image: Image.Image) -> dict[str, Tensor]:
+        pixels = _random_crop(image.convert(_MODES[num_channels]), image_size)
+        return {"pixel_values": transform(pixels[None])[0]}
+
+    return dataset.map(crop, input_columns=image_column, remove_columns=dataset.column_names)
 
 
 class ConcatImages(ConcatDataset):

@@ -9,7 +9,14 @@ import torch
 from PIL import Image
 from transformers import default_data_collator
 
-from hf_oe.data.images import BatchTransform, ConcatImages, ImageDataset, PhotographDataset, prepare_images
+from hf_oe.data.images import (
+    BatchTransform,
+    ConcatImages,
+    ImageDataset,
+    PhotographDataset,
+    prepare_images,
+    stream_photographs,
+)
 
 
 def random_pixels(count, height=8, width=8, seed=0):
@@ -158,3 +165,11 @@ def test_several_sets_as_one():
     rows = both.__getitems__([5, 0, 2, 6])
     expected = BatchTransform()(np.stack([second[2], first[0], first[2], second[3]]))
     torch.testing.assert_close(torch.stack([row["pixel_values"] for row in rows]), expected)
+
+
+def test_a_stream_of_photographs_is_cropped_as_it_passes(photographs):
+    stream = stream_photographs(photographs.to_iterable_dataset(), 8, 1, BatchTransform((0.5,), (0.5,)))
+    torch.manual_seed(0)
+    first = [row["pixel_values"] for row in stream]
+    assert [crop.shape for crop in first] == [(1, 8, 8)] * 2
+    assert not torch.equal(first[0], next(iter(stream))["pixel_values"])
