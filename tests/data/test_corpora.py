@@ -322,7 +322,6 @@ def test_every_shared_corpus_loads_through_data_dir():
     found = sorted(SHARED.glob("*/*.parquet"))
     assert found
     for path in found:
-        row = load_corpus(path.parent.name, path.stem, SHARED, streaming=True)
-        row = next(iter(row))
+        row = load_corpus(path.parent.name, path.stem, SHARED)[0]
         assert isinstance(row.get("image"), Image.Image) or row["text"]
         assert np.isscalar(row.get("label", 0))

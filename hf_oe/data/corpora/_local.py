@@ -15,6 +15,7 @@ from . import _npy
 SPLIT_ALIASES = {"validation": "valid", "val": "valid", "dev": "valid"}
 
 _KINDS = {".parquet": "parquet", ".tar": "webdataset", ".txt": "text"}
+SUFFIXES = (*_KINDS, ".npy")
 
 
 def resolve_data_dir(data_dir: str | os.PathLike | None) -> Path | None:
@@ -59,5 +60,5 @@ def load_path(path: str, streaming: bool) -> Any:
     if suffix == ".npy":
         return _npy.stream(files[0]) if streaming else _npy.load(files[0])
     if suffix not in _KINDS:
-        raise ValueError(f"{path!r} cannot be read: name a file {', '.join(_KINDS)} or .npy, or a folder of images.")
+        raise ValueError(f"{path!r} cannot be read: name a file {', '.join(SUFFIXES)}, or a folder of images.")
     return load_files(_KINDS[suffix], files, "train", streaming)

@@ -42,7 +42,7 @@ def load_source(
     for path in (source, str(folder / source) if folder else source):
         if _local.matching_files(path) or Path(path).expanduser().is_dir():
             return conventional_columns(_local.load_path(path, streaming))
-    if re.fullmatch(r"[\w.-]+/[\w.-]+(:[\w.-]+)?", source) and not Path(source).suffix:
+    if re.fullmatch(r"\w[\w.-]*/[\w.-]+(:[\w.-]+)?", source) and not source.endswith(_local.SUFFIXES):
         return conventional_columns(_load_from_hub(source, split, streaming))
     raise CorpusNotFoundError(
         f"There is no corpus, file or folder {source!r}: {nearest_names(source, known)}Name a corpus "
