@@ -3,12 +3,13 @@
 Anomalies are the positive class and a higher score means more anomalous; an example is flagged if its score is at
 least the threshold. All functions take two one-dimensional arrays of scores, `in_scores` of in-distribution examples
 and `out_scores` of anomalies, of any real dtype, and compare them in that dtype; infinities are allowed and ordered.
-They raise `ValueError` for an empty class, NaN, or another shape.
+They raise `ValueError` for an empty class, NaN, another shape or dtype, and a recall level outside (0, 1].
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,12 +17,14 @@ from numpy.typing import ArrayLike
 
 
 class _Ranking(NamedTuple):
-    """Both classes sorted upwards, and for every anomaly how many examples of either class score lower."""
+    """For each distinct score of the anomalies, upwards: how many examples of either class score less, or the same."""
 
-    in_sorted: np.ndarray
-    out_sorted: np.ndarray
     in_below: np.ndarray
+    in_tied: np.ndarray
     out_below: np.ndarray
+    out_tied: np.ndarray
+    in_count: int
+    out_count: int
 
 
 def detection_metrics(
@@ -33,11 +36,14 @@ def detection_metrics(
         `{"fpr", "auroc", "aupr"}`, fractions of 1. Several recall levels add `"fpr_at"`, a dictionary from level to
         false-positive rate; `"fpr"` is at the first.
     """
-    levels = [recall_level] if np.ndim(recall_level) == 0 else list(recall_level)
+    several = np.ndim(recall_level) > 0
+    levels = [_validated_level(level) for level in (recall_level if several else [recall_level])]
+    if not levels:
+        raise ValueError("`recall_level` is an empty list: give at least one fraction in (0, 1].")
     ranking = _rank(in_scores, out_scores)
     rates = {level: _fpr_at_recall(ranking, level) for level in levels}
     metrics = {"fpr": rates[levels[0]], "auroc": _auroc(ranking), "aupr": _aupr(ranking)}
-    return metrics if np.ndim(recall_level) == 0 else {**metrics, "fpr_at": rates}
+    return {**metrics, "fpr_at": rates} if several else metrics
 
 
 def fpr_at_recall(in_scores: ArrayLike, out_scores: ArrayLike, recall_level: float = 0.95) -> float:
@@ -46,7 +52,8 @@ def fpr_at_recall(in_scores: ArrayLike, out_scores: ArrayLike, recall_level: flo
     Args:
         recall_level: N as a fraction, in (0, 1].
     """
-    return _fpr_at_recall(_rank(in_scores, out_scores), recall_level)
+    level = _validated_level(recall_level)
+    return _fpr_at_recall(_rank(in_scores, out_scores), level)
 
 
 def auroc(in_scores: ArrayLike, out_scores: ArrayLike) -> float:
@@ -63,7 +70,8 @@ def roc_curve(in_scores: ArrayLike, out_scores: ArrayLike) -> tuple[np.ndarray, 
     """The ROC curve, one point a distinct score.
 
     Returns:
-        `(fpr, tpr, thresholds)`, float64 arrays of equal length, from (0, 0) at threshold infinity to (1, 1).
+        `(fpr, tpr, thresholds)`, arrays of equal length, from (0, 0) at threshold infinity to (1, 1). The rates are
+        float64; the thresholds have the dtype of the scores, float64 if those are integers.
     """
     in_sorted, out_sorted = _validated("in_scores", in_scores), _validated("out_scores", out_scores)
     thresholds = np.unique(np.concatenate([in_sorted, out_sorted]))[::-1]
@@ -72,16 +80,26 @@ def roc_curve(in_scores: ArrayLike, out_scores: ArrayLike) -> tuple[np.ndarray, 
     return np.r_[0.0, fpr], np.r_[0.0, tpr], np.r_[np.inf, thresholds]
 
 
+def _validated_level(recall_level: float) -> float:
+    if not isinstance(recall_level, Real) or not 0 < recall_level <= 1:
+        raise ValueError(f"`recall_level` must be a fraction in (0, 1], got {recall_level!r}.")
+    return float(recall_level)
+
+
 def _validated(name: str, scores: ArrayLike) -> np.ndarray:
     """`scores` as a sorted array, after every check."""
-    scores = np.asarray(scores)
+    try:
+        scores = np.asarray(scores)
+    except (TypeError, ValueError, RuntimeError) as error:  # a ragged list; a tensor on a GPU or with gradient
+        raise ValueError(f"`{name}` must be an array, a list or a CPU tensor that NumPy can read: {error}") from error
     if scores.ndim != 1:
         raise ValueError(f"`{name}` must be one-dimensional, got the shape {scores.shape}: give one score an example.")
     if len(scores) == 0:
         raise ValueError(f"`{name}` is empty: detection metrics need examples of both classes.")
-    if not (np.issubdtype(scores.dtype, np.number) or scores.dtype == bool) or np.iscomplexobj(scores):
+    if scores.dtype.kind not in "biuf":
         raise ValueError(f"`{name}` must hold real numbers, got the dtype {scores.dtype}.")
-    scores = np.sort(scores)
+    # NumPy sorts half precision ten times more slowly than single.
+    scores = np.sort(scores.astype(np.float32) if scores.dtype == np.float16 else scores)
     if np.isnan(scores[-1]):  # NaN sorts last
         count = int(np.isnan(scores).sum())
         raise ValueError(f"`{name}` holds {count} NaN of {len(scores)}: find out which examples the model fails on.")
@@ -90,33 +108,30 @@ def _validated(name: str, scores: ArrayLike) -> np.ndarray:
 
 def _rank(in_scores: ArrayLike, out_scores: ArrayLike) -> _Ranking:
     in_sorted, out_sorted = _validated("in_scores", in_scores), _validated("out_scores", out_scores)
-    first_of_ties = np.r_[True, out_sorted[1:] != out_sorted[:-1]]
-    positions = np.arange(len(out_sorted))
-    out_below = np.maximum.accumulate(np.where(first_of_ties, positions, 0))
-    return _Ranking(in_sorted, out_sorted, np.searchsorted(in_sorted, out_sorted), out_below)
+    out_below = np.flatnonzero(np.r_[True, out_sorted[1:] != out_sorted[:-1]])
+    out_tied = np.diff(out_below, append=len(out_sorted))
+    distinct = out_sorted[out_below]
+    in_below = np.searchsorted(in_sorted, distinct)
+    in_tied = np.zeros_like(in_below)
+    # Few scores are shared by both classes: only these are worth a second search.
+    shared = np.flatnonzero(in_sorted[np.minimum(in_below, len(in_sorted) - 1)] == distinct)
+    in_tied[shared] = np.searchsorted(in_sorted, distinct[shared], side="right") - in_below[shared]
+    return _Ranking(in_below, in_tied, out_below, out_tied, len(in_sorted), len(out_sorted))
 
 
 def _fpr_at_recall(ranking: _Ranking, recall_level: float) -> float:
-    if not 0 < recall_level <= 1:
-        raise ValueError(f"`recall_level` must be a fraction in (0, 1], got {recall_level}.")
-    count = len(ranking.out_sorted)
-    detected = int(np.ceil(recall_level * count))
-    if detected > 1 and (detected - 1) / count >= recall_level:  # the product was rounded up past an integer
-        detected -= 1
-    negatives = len(ranking.in_sorted)
-    return float((negatives - ranking.in_below[count - detected]) / negatives)
+    recall = (ranking.out_count - ranking.out_below) / ranking.out_count  # falls as the threshold rises
+    strictest = np.count_nonzero(recall >= recall_level) - 1
+    return float((ranking.in_count - ranking.in_below[strictest]) / ranking.in_count)
 
 
 def _auroc(ranking: _Ranking) -> float:
-    in_sorted, out_sorted, in_below, _ = ranking
-    tied = np.flatnonzero(in_sorted[np.minimum(in_below, len(in_sorted) - 1)] == out_sorted)
-    ties = np.searchsorted(in_sorted, out_sorted[tied], side="right") - in_below[tied]
-    wins = int(in_below.sum()) + int(ties.sum()) / 2
-    return wins / (len(in_sorted) * len(out_sorted))
+    doubled_wins = int(np.sum(ranking.out_tied * (2 * ranking.in_below + ranking.in_tied)))
+    return doubled_wins / (2 * ranking.in_count * ranking.out_count)
 
 
 def _aupr(ranking: _Ranking) -> float:
     # Recall rises equally at each anomaly, so average precision is the mean precision at their own thresholds.
-    detected = len(ranking.out_sorted) - ranking.out_below
-    false_alarms = len(ranking.in_sorted) - ranking.in_below
-    return float(np.mean(detected / (detected + false_alarms)))
+    detected = ranking.out_count - ranking.out_below
+    false_alarms = ranking.in_count - ranking.in_below
+    return float(np.average(detected / (detected + false_alarms), weights=ranking.out_tied))

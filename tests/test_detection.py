@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sklearn.metrics
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,13 +59,22 @@ def test_all_from_one_sort_equal_each_alone(in_scores, out_scores, level):
 def test_invariances(in_scores, out_scores):
     metrics = detection_metrics(in_scores, out_scores)
     assert detection_metrics(in_scores[::-1], np.sort(out_scores)) == metrics
-    assert detection_metrics(2 * in_scores, 2 * out_scores) == metrics
+    # Ranks are the scores under a monotone transform.
+    _, ranks = np.unique(np.r_[in_scores, out_scores], return_inverse=True)
+    assert detection_metrics(ranks[: len(in_scores)], ranks[len(in_scores) :]) == metrics
     assert auroc(-in_scores, -out_scores) == pytest.approx(1 - metrics["auroc"], abs=1e-12)
 
 
-def test_several_levels_share_the_sort_and_the_first_is_the_fpr():
+@given(scores, scores)
+def test_fpr_does_not_fall_with_the_recall_level(in_scores, out_scores):
+    rates = list(detection_metrics(in_scores, out_scores, [0.05, 0.5, 0.9, 1])["fpr_at"].values())
+    assert rates == sorted(rates)
+
+
+@pytest.mark.parametrize("container", [list, tuple, np.array])
+def test_of_several_levels_the_first_is_the_fpr(container):
     in_scores, out_scores = np.arange(10.0), np.arange(5.0, 15.0)
-    metrics = detection_metrics(in_scores, out_scores, [0.9, 0.5])
+    metrics = detection_metrics(in_scores, out_scores, container([0.9, 0.5]))
     assert metrics["fpr_at"] == {0.9: 0.4, 0.5: 0.0} and metrics["fpr"] == 0.4
 
 
@@ -93,6 +103,24 @@ def test_scores_are_compared_in_their_own_precision():
     assert auroc(saturated[:1].astype(np.float32), saturated[1:].astype(np.float32)) == 0.5
 
 
+@pytest.mark.parametrize(
+    "convert",
+    [list, torch.tensor, np.float16, np.float32, np.int8, lambda scores: torch.tensor(scores, dtype=torch.float16)],
+    ids=["list", "tensor", "float16", "float32", "int8", "half tensor"],
+)
+def test_all_kinds_of_scores_give_the_same_figures_as_python_floats(convert):
+    in_scores, out_scores = [3, 1, 2, 2], [2, 5, 1]
+    metrics = detection_metrics(convert(in_scores), convert(out_scores))
+    assert metrics == detection_metrics(np.float64(in_scores), np.float64(out_scores))
+    assert all(type(value) is float for value in metrics.values())
+
+
+def test_thresholds_keep_the_precision_of_the_scores():
+    _, _, thresholds = roc_curve(np.float32([0.1, 0.2]), np.float32([0.2]))
+    assert thresholds.dtype == np.float32
+    assert thresholds.tolist() == [np.inf, np.float32(0.2), np.float32(0.1)]
+
+
 @pytest.mark.parametrize("case", ["smooth", "ties", "small", "separated"])
 def test_reference_vectors(case):
     if not REFERENCE.exists():
@@ -115,6 +143,10 @@ def test_reference_vectors(case):
         ([1.0], [np.nan, 2.0], "`out_scores` holds 1 NaN of 2"),
         ([1.0], ["a"], "`out_scores` must hold real numbers"),
         ([1.0], [1j], "`out_scores` must hold real numbers"),
+        ([1.0], [None], "`out_scores` must hold real numbers, got the dtype object"),
+        ([1.0], np.array([5], dtype="timedelta64[s]"), "`out_scores` must hold real numbers"),
+        ([1.0, [2.0]], [1.0], "`in_scores` must be an array"),
+        (torch.ones(1, requires_grad=True), [1.0], "`in_scores` must be .*detach"),
     ],
 )
 def test_bad_scores_are_named(in_scores, out_scores, message):
@@ -123,7 +155,13 @@ def test_bad_scores_are_named(in_scores, out_scores, message):
             function(in_scores, out_scores)
 
 
-@pytest.mark.parametrize("level", [0, -0.1, 1.01, 95])
+@pytest.mark.parametrize("level", [0, -0.1, 1.01, 95, float("nan"), "0.95", None])
 def test_bad_recall_level_is_named(level):
-    with pytest.raises(ValueError, match=r"`recall_level` must be a fraction in \(0, 1\]"):
-        fpr_at_recall([0.0], [1.0], level)
+    for function in (detection_metrics, fpr_at_recall):
+        with pytest.raises(ValueError, match=rf"`recall_level` must be a fraction in \(0, 1\], got {level!r}"):
+            function([0.0], [1.0], level)
+
+
+def test_no_recall_level_at_all_is_refused():
+    with pytest.raises(ValueError, match="`recall_level` is an empty list"):
+        detection_metrics([0.0], [1.0], [])

@@ -16,7 +16,11 @@ def main() -> None:
     cases = {
         "float32": [scores.astype(np.float32) for scores in smooth],
         "float64": smooth,
-        "float32, 90 % saturated": [np.maximum(scores, 1.3).astype(np.float32) for scores in smooth],
+        "float32, 90 % saturated": [
+            np.where(generator.random(len(scores)) < 0.9, -1, -generator.random(len(scores))).astype(np.float32)
+            for scores in smooth
+        ],
+        "float32, 100 values": [np.round(10 * scores).astype(np.float32) for scores in smooth],
     }
     for case, (in_scores, out_scores) in cases.items():
         scores = np.concatenate([in_scores, out_scores])
@@ -35,7 +39,8 @@ def main() -> None:
                 "ours": lambda a=in_scores, b=out_scores: detection_metrics(a, b),
                 "scikit-learn": scikit_learn,
                 "two sorts": lambda a=in_scores, b=out_scores: (np.sort(a), np.sort(b)),
-            }
+            },
+            repeats=9,
         )
         ours = seconds["ours"]
         print(
