@@ -1,11 +1,16 @@
 """evaluate.load("metrics/ood"): the same values at once, in batches, combined; its card; its refusals."""
 
 import doctest
+import runpy
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import evaluate
 import numpy as np
+import pandas
 import pytest
+import torch
 
 from hf_oe.detection import detection_metrics
 
@@ -40,8 +45,15 @@ def test_batches_and_single_examples_give_the_same(ood, example):
     assert ood.compute(predictions=scores, references=is_ood, recall_level=0.8) == expected
 
 
-def test_lists_of_integers_are_taken(ood):
-    assert ood.compute(predictions=[0, 1, 2], references=[0, 0, 1])["auroc"] == 1.0
+@pytest.mark.parametrize("convert", [list, np.float32, torch.tensor, pandas.Series])
+def test_lists_arrays_tensors_and_columns_are_taken(ood, convert):
+    metrics = ood.compute(predictions=convert([0, 1, 2]), references=convert([0, 0, 1]))
+    assert metrics == {"fpr": 0.0, "auroc": 1.0, "aupr": 1.0}
+
+
+def test_one_call_after_batches_counts_them_too(ood):
+    ood.add_batch(predictions=[0.0, 3.0], references=[0, 1])
+    assert ood.compute(predictions=[2.0, 1.0], references=[0, 1])["auroc"] == 0.75
 
 
 def test_works_in_a_combination(ood, example):
@@ -49,7 +61,9 @@ def test_works_in_a_combination(ood, example):
     single = ood.compute(predictions=scores, references=is_ood)
     combined = evaluate.combine([ood, evaluate.load(str(FOLDER))])
     combined.add_batch(predictions=scores, references=is_ood)
-    assert combined.compute() == {f"ood_{number}_{key}": value for number in (0, 1) for key, value in single.items()}
+    expected = {f"ood_{number}_{key}": value for number in (0, 1) for key, value in single.items()}
+    assert combined.compute() == expected
+    assert combined.compute(predictions=scores, references=is_ood) == expected
 
 
 @pytest.mark.parametrize("in_batches", [False, True])
@@ -76,13 +90,36 @@ def test_several_levels(ood, example):
         ([1.0, 2.0], [0, 0], "`references` must hold both classes, got 0 anomalies"),
         ([1.0, 2.0], [0, 2], "`references` must be 1 for anomalies and 0"),
         ([1.0, 2.0, 3.0], [0, 1], "of the same length"),
-        ([1.0, float("nan")], [0, 1], "1 NaN"),
+        ([1.0, 2.0], [0.5, 1], "`references` must be 1 for anomalies and 0"),
+        ([1.0, float("nan")], [0, 1], "`predictions` must not be NaN, got 1 of 2"),
+        ([1.0, None], [0, 1], "`predictions` must not be NaN"),
+        (["a", "b"], [0, 1], "`predictions` must be numbers"),
         ([[1.0], [2.0]], [[0], [1]], "one-dimensional"),
+        ([1.0, 2.0], None, "`predictions` and `references` belong together"),
     ],
 )
 def test_bad_input_is_named(ood, predictions, references, message):
     with pytest.raises(ValueError, match=message):
         ood.compute(predictions=predictions, references=references)
+
+
+@pytest.mark.parametrize(
+    ("predictions", "references", "message"),
+    [
+        ([1.0, 2.0], [1, 1], "`references` must hold both classes, got 2 anomalies"),
+        ([1.0, 2.0], [0.5, 1], "`references` must be 1 for anomalies and 0"),
+        ([1.0, float("nan")], [0, 1], "`predictions` must not be NaN, got 1 of 2"),
+    ],
+)
+def test_bad_input_in_batches_is_named(ood, predictions, references, message):
+    ood.add_batch(predictions=predictions, references=references)
+    with pytest.raises(ValueError, match=message):
+        ood.compute()
+
+
+def test_bad_recall_level_is_named(ood):
+    with pytest.raises(ValueError, match="`recall_level` must be a fraction"):
+        ood.compute(predictions=[0.0, 1.0], references=[0, 1], recall_level=95)
 
 
 def test_the_examples_of_the_card_and_the_docstring_run(ood, monkeypatch):
@@ -92,3 +129,26 @@ def test_the_examples_of_the_card_and_the_docstring_run(ood, monkeypatch):
         test = doctest.DocTestParser().get_doctest(text, {"evaluate": evaluate}, name, name, 0)
         result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test)
         assert result.attempted > 1 and result.failed == 0
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # used by evaluate, deprecated in pandas
+def test_the_app_computes_a_table_typed_into_the_widget(monkeypatch):
+    widgets = []
+
+    class Interface:
+        def __init__(self, fn, article, **kwargs):
+            self.compute, self.article = fn, article
+
+        def launch(self):
+            widgets.append(self)
+
+    # gradio itself belongs to the Space; only the little of it that evaluate's widget calls is stood in for.
+    components = SimpleNamespace(Dataframe=dict, Textbox=dict)
+    gradio = SimpleNamespace(Interface=Interface, inputs=components, outputs=components)
+    monkeypatch.setitem(sys.modules, "gradio", gradio)
+    monkeypatch.chdir(FOLDER)
+    monkeypatch.syspath_prepend(FOLDER)
+    runpy.run_path("app.py")
+    table = pandas.DataFrame({"predictions": [0.1, 0.4, 0.35, 0.8, ""], "references": [0, 0, 1, 1, ""]})
+    assert widgets[0].compute(table)["auroc"] == 0.75
+    assert widgets[0].article.strip().startswith("# Metric card")

@@ -49,6 +49,7 @@ class OOD(evaluate.Metric):
             description=_DESCRIPTION,
             citation=_CITATION,
             inputs_description=_KWARGS_DESCRIPTION,
+            # References are floats, too: as integers, Arrow would cut 0.5 to 0 where it is to be refused.
             features=datasets.Features(
                 {"predictions": datasets.Value("float64"), "references": datasets.Value("float64")}
             ),
@@ -59,13 +60,15 @@ class OOD(evaluate.Metric):
 
     def compute(self, *, predictions=None, references=None, **kwargs):
         """Computes the metrics; see below."""
-        if predictions is None or references is None or self.writer is not None or self.num_process > 1:
-            return evaluate.Metric.compute(self, predictions=predictions, references=references, **kwargs)
+        if (predictions is None) != (references is None):
+            raise ValueError("`predictions` and `references` belong together, got only one of them.")
+        if predictions is None or self.writer is not None or self.num_process > 1:
+            return super().compute(predictions=predictions, references=references, **kwargs)
         # All at once: a detour through an Arrow file would take most of the time.
         return self._compute(predictions, references, **kwargs)
 
     def _compute(self, predictions, references, recall_level=0.95):
-        scores, is_ood = np.asarray(predictions, dtype=np.float64), _as_mask(references)
+        scores, is_ood = _as_scores(predictions), _as_mask(references)
         if scores.shape != is_ood.shape or scores.ndim != 1:
             raise ValueError(
                 "`predictions` and `references` must be one-dimensional and of the same length, got the shapes "
@@ -76,9 +79,23 @@ class OOD(evaluate.Metric):
                 f"`references` must hold both classes, got {int(is_ood.sum())} anomalies (1) among {len(is_ood)} "
                 "examples."
             )
-        metrics = detection_metrics(scores[~is_ood], scores[is_ood], recall_level)
+        # Indices are faster than the masks.
+        inliers, outliers = np.flatnonzero(~is_ood), np.flatnonzero(is_ood)
+        metrics = detection_metrics(scores[inliers], scores[outliers], recall_level)
         by_level = metrics.pop("fpr_at", {})
         return {**metrics, **{f"fpr_at_{level:g}": rate for level, rate in by_level.items()}}
+
+
+def _as_scores(predictions) -> np.ndarray:
+    try:
+        scores = np.asarray(predictions)
+        # Single precision orders the same scores as double, and faster; all else becomes what Arrow makes of it.
+        scores = scores if scores.dtype.kind == "f" else scores.astype(np.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"`predictions` must be numbers that NumPy can read: {error}") from error
+    if np.isnan(scores).any():
+        raise ValueError(f"`predictions` must not be NaN, got {int(np.isnan(scores).sum())} of {scores.size}.")
+    return scores
 
 
 def _as_mask(references) -> np.ndarray:
