@@ -1,0 +1,42 @@
+"""evaluate.load("metrics/calibration"): the same values at once and in batches; its card; its refusals."""
+
+import doctest
+from pathlib import Path
+
+import evaluate
+import numpy as np
+import pytest
+
+from hf_oe.calibration import calibration_metrics
+
+FOLDER = Path(__file__).parents[1] / "metrics" / "calibration"
+
+
+@pytest.fixture
+def calibration():
+    return evaluate.load(str(FOLDER))
+
+
+def test_equals_the_function_at_once_and_in_batches(calibration):
+    generator = np.random.default_rng(0)
+    confidence = generator.random(500)
+    correct = generator.random(500) < confidence
+    expected = calibration_metrics(confidence, correct)
+    assert calibration.compute(predictions=confidence, references=correct) == expected
+    for start in range(0, 500, 100):
+        calibration.add_batch(predictions=confidence[start : start + 100], references=correct[start : start + 100])
+    assert calibration.compute() == expected
+
+
+def test_bad_input_is_named(calibration):
+    with pytest.raises(ValueError, match="give probabilities, not logits"):
+        calibration.compute(predictions=[3.0], references=[1])
+
+
+def test_the_examples_of_the_card_and_the_docstring_run(calibration, monkeypatch):
+    monkeypatch.chdir(FOLDER.parents[1])
+    texts = {"card": (FOLDER / "README.md").read_text(encoding="utf-8"), "docstring": calibration.inputs_description}
+    for name, text in texts.items():
+        test = doctest.DocTestParser().get_doctest(text, {"evaluate": evaluate}, name, name, 0)
+        result = doctest.DocTestRunner().run(test)
+        assert result.attempted > 1 and result.failed == 0
