@@ -1,9 +1,11 @@
 """OETrainer with the models and the Trainer features that people bring along."""
 
 import datasets
+import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from PIL import Image
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from torch.utils.data import Dataset
@@ -15,9 +17,11 @@ from transformers import (
     TrainerCallback,
     ViTConfig,
     ViTForImageClassification,
+    ViTImageProcessor,
 )
 
 from hf_oe import OETrainer, OETrainingArguments
+from hf_oe.data.images import ImageProcessorCollator
 from hf_oe.models import create_classifier
 
 
@@ -162,6 +166,30 @@ def test_text_classifiers_with_texts_of_any_length(tmp_path, streamed):
     )
     metrics = trainer.evaluate()
     assert metrics["eval_accuracy"] == 1.0 and metrics["eval_ood_strange_auroc"] > 0.9
+
+
+def test_raw_images_through_an_image_processor(tmp_path):
+    def pictures(brightness, labelled=True):
+        images = [Image.fromarray(np.full((20, 30, 3), value, np.uint8)) for value in brightness]
+        columns, features = {"image": images}, {"image": datasets.Image()}
+        if labelled:
+            columns["label"], features["label"] = [index % 2 for index in range(len(images))], datasets.Value("int64")
+        return datasets.Dataset.from_dict(columns, features=datasets.Features(features))
+
+    trainer = train(
+        vit(),
+        tmp_path,
+        pictures([0, 250] * 8),
+        pictures([120, 130] * 8, labelled=False),
+        pictures([5, 245] * 4),
+        pictures([125] * 8, labelled=False),
+        data_collator=ImageProcessorCollator(ViTImageProcessor(size={"height": 16, "width": 16})),
+        remove_unused_columns=False,
+        max_steps=60,
+        learning_rate=1e-2,
+    )
+    metrics = trainer.evaluate()
+    assert metrics["eval_accuracy"] == 1.0 and metrics["eval_ood_strange_auroc"] == 1.0
 
 
 def test_callbacks_see_the_steps(tmp_path):

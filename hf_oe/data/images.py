@@ -279,6 +279,32 @@ def stream_photographs(
     return dataset.map(crop, input_columns=image_column, remove_columns=dataset.column_names)
 
 
+class ImageProcessorCollator:
+    """Makes batches of raw images with a transformers image processor, for any pretrained classifier.
+
+    Pass `remove_unused_columns=False` to the trainer's arguments, since models do not take the column of raw images.
+
+    Args:
+        processor: what `AutoImageProcessor.from_pretrained` returns.
+        image_column, label_column: of the rows; the label may be missing.
+
+    Example:
+        >>> OETrainer(model, args, data_collator=ImageProcessorCollator(processor), train_dataset=…)
+    """
+
+    def __init__(self, processor: Any, image_column: str = "image", label_column: str = "label"):
+        self.processor = processor
+        self.image_column = image_column
+        self.label_column = label_column
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Tensor]:
+        images = [row[self.image_column].convert("RGB") for row in rows]
+        batch = dict(self.processor(images, return_tensors="pt"))
+        if self.label_column in rows[0]:
+            batch["labels"] = torch.tensor([row[self.label_column] for row in rows])
+        return batch
+
+
 class ConcatImages(ConcatDataset):
     """`torch.utils.data.ConcatDataset` that still fetches the rows of each part as one batch."""
 
