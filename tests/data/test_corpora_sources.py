@@ -68,6 +68,29 @@ def test_a_folder_of_images_in_data_dir(tmp_path, streaming):
     assert values(load_source("pictures", "train", tmp_path, streaming)) == [4]
 
 
+def test_a_folder_of_images_with_a_folder_a_split(tmp_path):
+    for number, name in enumerate(["train/a/0.png", "train/b/1.png", "test/a/2.png"]):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(encoded(PIXELS[number]))
+    assert values(load_source(str(tmp_path), "train")) == [0, 1]
+    assert values(load_source(str(tmp_path), "test")) == [2]
+    with pytest.raises(CorpusNotFoundError, match="has no split 'extra': its splits are"):
+        load_source(str(tmp_path), "extra")
+
+
+def test_a_folder_of_parquet_files(tmp_path):
+    write_parquet(tmp_path / "train.parquet", 2)
+    write_parquet(tmp_path / "validation.parquet", 3)
+    assert len(load_source(str(tmp_path), "train")) == 2
+    assert len(load_source(str(tmp_path), "test")) == 3
+
+
+@streaming
+def test_a_folder_of_shards(tmp_path, streaming):
+    write_shard(tmp_path / "shard-0.tar", 0, 2)
+    assert values(load_source(str(tmp_path), "train", streaming=streaming)) == [0, 1]
+
+
 @streaming
 def test_webdataset_shards(tmp_path, streaming):
     write_shard(tmp_path / "shard-0.tar", 0, 2)
@@ -119,11 +142,13 @@ def test_a_misspelt_corpus_is_answered_with_the_nearest_name(tmp_path):
         load_source("my_texture", "test", tmp_path)
 
 
-def test_the_nearest_split_is_taken(tmp_path):
+def test_the_nearest_split_is_taken(tmp_path, caplog):
     write_parquet(tmp_path / "one" / "test.parquet", 2)
+    caplog.set_level("WARNING")
     write_parquet(tmp_path / "two" / "train.parquet", 2)
     write_parquet(tmp_path / "two" / "valid.parquet", 3)
     assert len(load_source("one", "train", tmp_path)) == 2
+    assert "the only one, 'test', is used" in caplog.text
     assert len(load_source("two", "test", tmp_path)) == 3
     # A corpus that has the split elsewhere is not replaced by another split of it.
     write_parquet(tmp_path / "cifar10" / "train.parquet", 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import logging
 import tarfile
@@ -16,7 +17,20 @@ from ._errors import CorruptFileError, corrupt_if
 
 logger = logging.getLogger(__name__)
 
-_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError)
+
+
+class _StrictMember(tarfile.TarInfo):
+    """`tarfile` takes a file that breaks off between two members, or has rubbish there, for a whole one."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"no member and no end mark at byte {archive.offset:,}") from error
 
 
 def members(path: str, wanted: Callable[[str], bool] = lambda name: True) -> Iterator[tuple[str, bytes]]:
@@ -40,14 +54,10 @@ def tar_members(
     file: io.BufferedIOBase, path: str, wanted: Callable[[str], bool] = lambda name: True
 ) -> Iterator[tuple[str, bytes]]:
     """`members` of an open tar file; `path` is what errors call it."""
-    with corrupt_if(path, *_DAMAGED), tarfile.open(fileobj=file) as archive:
+    with corrupt_if(path, *_DAMAGED), tarfile.open(fileobj=file, tarinfo=_StrictMember) as archive:
         for member in archive:
             if member.isfile() and wanted(member.name):
                 yield member.name, archive.extractfile(member).read()
-        # `tarfile` takes a file that breaks off between two members for a whole one.
-        archive.fileobj.seek(archive.offset)
-        if archive.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
-            raise CorruptFileError(path, "it ends without an end mark")
 
 
 def is_image(name: str) -> bool:

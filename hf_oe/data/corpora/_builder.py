@@ -129,7 +129,10 @@ class CorpusBuilder(datasets.GeneratorBasedBuilder):
         """ "cache" if the split from its public home is in the cache of `datasets`."""
         places = [cls._of_split(split, []).cache_dir]
         if cls.corpus.hub:
-            places.append(os.path.join(datasets.config.HF_DATASETS_CACHE, cls.corpus.hub.repo.replace("/", "___")))
+            hub = cls.corpus.hub
+            places.append(
+                os.path.join(datasets.config.HF_DATASETS_CACHE, hub.repo.replace("/", "___"), hub.config or "default")
+            )
         return "cache" if any(os.path.isdir(place) for place in places) else None
 
     @classmethod

@@ -47,7 +47,7 @@ def explained(error: BaseException, doing: str) -> BaseException:
         if isinstance(cause, OSError) and (cause.errno == errno.ENOSPC or "No space left" in str(cause)):
             return OSError(
                 errno.ENOSPC,
-                f"The disk is full while {doing}: make room, or point HF_HOME (the cache) or --output at another disk",
+                f"The disk is full while {doing}: make room, or point HF_HOME (the cache) or --output elsewhere.",
             )
         cause = cause.__cause__
     return error.__cause__ if isinstance(error, DatasetGenerationError) and error.__cause__ else error

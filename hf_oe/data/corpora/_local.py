@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 import datasets
 
 from . import _npy
+from ._errors import CorpusNotFoundError
+
+logger = logging.getLogger(__name__)
 
 SPLIT_ALIASES = {"validation": "valid", "val": "valid", "dev": "valid"}
 
@@ -50,15 +54,37 @@ def matching_files(pattern: str) -> list[str]:
     return sorted(path for path in glob.glob(os.path.expanduser(pattern)) if os.path.isfile(path))
 
 
-def load_path(path: str, streaming: bool) -> Any:
-    """A dataset from a file, shards, or a folder of images; raises `ValueError` for other kinds of files."""
+def nearest_split(split: str, available: Iterable[str]) -> str:
+    """`split` if it is available, else the only one there is, or "valid" for "test"; it may still not be available."""
+    split, available = SPLIT_ALIASES.get(split, split), list(available)
+    if split not in available and len(available) == 1:
+        logger.warning("There is no split %r, so the only one, %r, is used.", split, available[0])
+        return available[0]
+    return "valid" if split == "test" and "test" not in available and "valid" in available else split
+
+
+def load_path(path: str, split: str, streaming: bool) -> Any:
+    """A dataset from a file, shards, or a folder of images or parquet files; `ValueError` for other kinds of files."""
     files = matching_files(path)
     if not files:
-        folder = os.path.expanduser(path)
-        return datasets.load_dataset("imagefolder", data_dir=folder, split="train", streaming=streaming)
+        return _load_folder(Path(path).expanduser(), split, streaming)
     suffix = Path(files[0]).suffix
     if suffix == ".npy":
         return _npy.stream(files[0]) if streaming else _npy.load(files[0])
     if suffix not in _KINDS:
         raise ValueError(f"{path!r} cannot be read: name a file {', '.join(SUFFIXES)}, or a folder of images.")
     return load_files(_KINDS[suffix], files, "train", streaming)
+
+
+def _load_folder(folder: Path, split: str, streaming: bool) -> Any:
+    if shards := matching_files(str(folder / "*.tar")):
+        return load_files("webdataset", shards, "train", streaming)
+    if found := parquet_splits(folder):
+        by_split = datasets.load_dataset("parquet", data_files=found, streaming=streaming)
+    else:
+        by_split = datasets.load_dataset("imagefolder", data_dir=str(folder), streaming=streaming)
+    by_split = {SPLIT_ALIASES.get(name, name): dataset for name, dataset in by_split.items()}
+    chosen = nearest_split(split, by_split)
+    if chosen not in by_split:
+        raise CorpusNotFoundError(f"{folder} has no split {split!r}: its splits are {', '.join(by_split)}.")
+    return by_split[chosen]

@@ -22,9 +22,9 @@ def load_source(
     """Loads a set of outliers or test anomalies from wherever it is.
 
     Args:
-        source: the name of a corpus or of a folder in `data_dir`; a folder of images; a file `.parquet`, `.npy` (uint8
-            images, read block by block), `.tar` (WebDataset shards, `*` allowed) or `.txt` (an example a line); or a
-            dataset on the Hub, "user/name" or "user/name:config".
+        source: the name of a corpus or of a folder in `data_dir`; a folder of images, parquet files or WebDataset
+            shards; a file `.parquet`, `.npy` (uint8 images, read block by block), `.tar` (WebDataset shards, `*`
+            allowed) or `.txt` (an example a line); or a dataset on the Hub, "user/name" or "user/name:config".
         split: taken if the source has it. A source with one split gives that; one without a "test" split its "valid".
         data_dir, streaming: as `load_corpus` takes them.
 
@@ -38,10 +38,10 @@ def load_source(
     folder = _local.resolve_data_dir(data_dir)
     known = known_corpora(folder)
     if source in known:
-        return load_corpus(source, nearest_split(split, known_splits(source, folder)), data_dir, streaming)
+        return load_corpus(source, _local.nearest_split(split, known_splits(source, folder)), data_dir, streaming)
     for path in (source, str(folder / source) if folder else source):
         if _local.matching_files(path) or Path(path).expanduser().is_dir():
-            return conventional_columns(_local.load_path(path, streaming))
+            return conventional_columns(_local.load_path(path, split, streaming))
     if re.fullmatch(r"\w[\w.-]*/[\w.-]+(:[\w.-]+)?", source) and not source.endswith(_local.SUFFIXES):
         return conventional_columns(_load_from_hub(source, split, streaming))
     raise CorpusNotFoundError(
@@ -50,21 +50,13 @@ def load_source(
     )
 
 
-def nearest_split(split: str, available: list[str]) -> str:
-    """`split` if it is available, else the only one there is, or "valid" for "test"."""
-    split = _local.SPLIT_ALIASES.get(split, split)
-    if split not in available and len(available) == 1:
-        return available[0]
-    return "valid" if split == "test" and "test" not in available and "valid" in available else split
-
-
 def _load_from_hub(source: str, split: str, streaming: bool) -> Any:
     repo, _, config = source.partition(":")
     try:
         with _hub.offline_unless_it_answers():
             names = datasets.get_dataset_split_names(repo, config or None)
             by_convention = {_local.SPLIT_ALIASES.get(name, name): name for name in names}
-            chosen = nearest_split(split, list(by_convention))
+            chosen = _local.nearest_split(split, list(by_convention))
             if chosen not in by_convention:
                 raise CorpusNotFoundError(
                     f"Hub dataset {source!r} has no split {split!r}: its splits are {', '.join(names)}."
