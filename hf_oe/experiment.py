@@ -165,6 +165,7 @@ def run_image_experiment(
     exposed = _stage("oe", protocol, args, training_args, images, schedule, start, images.outliers)
     results["oe"] = _evaluated(exposed)
 
+    exposed.save_model(str(output_dir))
     summary = _summary(protocol, training_args, images, results, [baseline, exposed])
     if exposed.is_world_process_zero():
         _publish(output_dir, exposed, protocol, args, summary, results)
@@ -273,11 +274,10 @@ def _publish(
     summary: dict[str, Any],
     results: dict[str, OODResults],
 ) -> None:
-    """Prints the table and writes everything that a reader of the run needs."""
+    """Prints the table and writes what a reader of the run needs beside the model."""
     published = PUBLISHED.get((protocol.name, args.protocol, args.mode))
     table = results_table(summary, published)
     print(table)
-    trainer.save_model(str(output_dir))
     write_results(output_dir / "ood_results.json", summary)
     score = trainer.args.score[0]
     scores = {stage: result.scores[score] for stage, result in results.items()}

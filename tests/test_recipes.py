@@ -123,3 +123,18 @@ def test_with_no_test_corpus_in_reach_it_ends_with_one_sentence(data_dir, tmp_pa
     run = launch("mnist_oe", *arguments, "--ood_corpora", "icons50", tmp_path=tmp_path)
     assert run.returncode != 0
     assert "None of the test corpora icons50 can be reached" in run.stderr
+
+
+def test_a_finished_run_is_taken_up_without_training_again(data_dir, tmp_path):
+    arguments = ["--data_dir", data_dir, "--output_dir", tmp_path / "run", "--outliers", "my_outliers", *SMALL]
+    arguments += ["--ood_corpora", "my_anomalies", "--save_strategy", "steps", "--save_steps", "1"]
+    assert launch("mnist_oe", *arguments, tmp_path=tmp_path).returncode == 0
+    first = check_outputs(tmp_path / "run", {"my_anomalies"})
+    # As if it had been killed between the last checkpoint of the second stage and its end.
+    (tmp_path / "run" / "oe" / "train_results.json").unlink()
+    again = launch("mnist_oe", *arguments, "--resume_from_checkpoint", "true", tmp_path=tmp_path)
+    assert again.returncode == 0, again.stderr[-3000:]
+    second = check_outputs(tmp_path / "run", {"my_anomalies"})
+    assert (
+        second["rows"] == first["rows"] and second["train_seconds"]["baseline"] == first["train_seconds"]["baseline"]
+    )
