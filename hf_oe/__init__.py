@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .arguments import OETrainingArguments
     from .data.corpora import list_corpora, load_corpus
     from .suite import OODResults, OODSuite
+    from .threshold import Threshold, fit_threshold
     from .trainer import OETrainer
 
 # Names are imported on first use: `import hf_oe` stays light.
@@ -19,10 +20,21 @@ _MODULES = {
     "OETrainingArguments": ".arguments",
     "OODResults": ".suite",
     "OODSuite": ".suite",
+    "Threshold": ".threshold",
+    "fit_threshold": ".threshold",
     "list_corpora": ".data.corpora",
     "load_corpus": ".data.corpora",
 }
-__all__ = ["OETrainer", "OETrainingArguments", "OODResults", "OODSuite", "list_corpora", "load_corpus"]
+__all__ = [
+    "OETrainer",
+    "OETrainingArguments",
+    "OODResults",
+    "OODSuite",
+    "Threshold",
+    "fit_threshold",
+    "list_corpora",
+    "load_corpus",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -145,7 +145,7 @@ class OODSuite:
             import hf_oe.models  # noqa: F401  (registers the models of this library)
 
             model = AutoModelForImageClassification.from_pretrained(model)
-        predict = _predictor(model, device) if isinstance(model, torch.nn.Module) else model
+        predict = predictor(model, device) if isinstance(model, torch.nn.Module) else model
         logits, labels = collect_logits(predict, in_distribution, batch_size, data_collator)
         out_logits = {
             name: collect_logits(predict, dataset, batch_size, data_collator)[0] for name, dataset in corpora.items()
@@ -212,7 +212,7 @@ class OODSuite:
         return OODRow(score=score, corpus=corpus, fpr_at=levels, **figures)
 
 
-def _predictor(model: torch.nn.Module, device: str | torch.device | None) -> Callable:
+def predictor(model: torch.nn.Module, device: str | torch.device | None = None) -> Callable:
     """A function from a collated batch to the module's logits, in evaluation mode on its device."""
     if device is not None:
         model = model.to(device)
