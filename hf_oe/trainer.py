@@ -112,6 +112,8 @@ class OETrainer(Trainer):
             collate_fn=PairCollator(collator),
             drop_last=args.dataloader_drop_last,
             num_workers=args.dataloader_num_workers,
+            multiprocessing_context=args.dataloader_multiprocessing_context,
+            in_order=args.dataloader_in_order,
             pin_memory=args.dataloader_pin_memory,
             persistent_workers=args.dataloader_persistent_workers,
             prefetch_factor=args.dataloader_prefetch_factor,
@@ -129,8 +131,10 @@ class OETrainer(Trainer):
 
     def _outliers(self) -> Any:
         """What the paired dataset reads outliers from: nothing, a map-style dataset, or this process's stream."""
-        if self.outlier_dataset is None or has_length(self.outlier_dataset):
-            return self.outlier_dataset if self.outlier_dataset is None else self._prepared(self.outlier_dataset)
+        if self.outlier_dataset is None:
+            return None
+        if has_length(self.outlier_dataset):
+            return self._prepared(self.outlier_dataset)
         stream = OutlierStream(self.outlier_dataset, self.args.process_index, self.args.world_size)
         if self._stream_state is not None:
             stream.load_state_dict(self._stream_state)
