@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import datasets
+import numpy as np
 from datasets.exceptions import DatasetGenerationError
 
 from . import _files, _hub
 from ._columns import rename_columns
 from ._errors import CorpusNotFoundError, CorruptFileError, explained, first_line
+from ._formats import encode
 from ._info import CorpusInfo
 
 CORPORA: dict[str, Any] = {}
@@ -51,7 +53,10 @@ class CorpusBuilder(datasets.GeneratorBasedBuilder):
     features: ClassVar[datasets.Features]
 
     def examples(self, split: str, *paths: str) -> Iterator[dict[str, Any]]:
-        """Rows of a split from its original files, in the order of `corpus.files[split]`."""
+        """Rows of a split from its original files, in the order of `corpus.files[split]`.
+
+        An image is what `datasets.Image` takes; uint8 arrays `(height, width[, 3])` are encoded here.
+        """
         raise NotImplementedError
 
     @classmethod
@@ -74,7 +79,10 @@ class CorpusBuilder(datasets.GeneratorBasedBuilder):
         return [datasets.SplitGenerator(name=split, gen_kwargs={"split": split, "paths": paths})]
 
     def _generate_examples(self, split: str, paths: tuple[str, ...]) -> Iterator[tuple[int, dict[str, Any]]]:
-        yield from enumerate(self.examples(split, *paths))
+        for number, row in enumerate(self.examples(split, *paths)):
+            if isinstance(row.get("image"), np.ndarray):
+                row["image"] = encode(row["image"])
+            yield number, row
 
     @classmethod
     def _of_split(cls, split: str, paths: list[str]) -> CorpusBuilder:

@@ -132,6 +132,15 @@ def read_npy(path: str, start: int = 0, stop: int | None = None, block: int = 10
         yield from pixels.reshape(count, *image_shape)
 
 
+def encode(pixels: np.ndarray) -> dict[str, Any]:
+    """uint8 `(height, width[, 3])` as `datasets.Image` takes it, in the PPM format: lossless, and nearly free.
+
+    `datasets` would make a PNG of it, which takes a hundred times as long.
+    """
+    kind = b"P6" if pixels.ndim == 3 else b"P5"
+    return {"bytes": b"%s %d %d 255\n" % (kind, pixels.shape[1], pixels.shape[0]) + pixels.tobytes(), "path": None}
+
+
 def read_lines(path: str, encoding: str = "utf-8") -> Iterator[str]:
     """Lines of a text file without the blank ones and without outer spaces; raises `CorruptFileError`."""
     with corrupt_if(path, UnicodeDecodeError), open(path, encoding=encoding) as file:

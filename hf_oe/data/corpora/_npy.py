@@ -9,7 +9,7 @@ from typing import Any
 import datasets
 from PIL import Image
 
-from ._formats import npy_header, read_npy
+from ._formats import encode, npy_header, read_npy
 
 _BLOCK = 1024
 
@@ -22,7 +22,7 @@ def _images(path: str, blocks: list[tuple[int, int]]) -> Iterator[dict[str, Imag
 
 def _all_images(path: str, stamp: tuple[int, int]) -> Iterator[dict[str, Any]]:
     for image in read_npy(path, block=_BLOCK):
-        yield {"image": image}
+        yield {"image": encode(image)}
 
 
 def load(path: str) -> datasets.Dataset:
