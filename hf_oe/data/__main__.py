@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from ..registry import nearest_names
 from .corpora import CorpusInfo, list_corpora, list_own, locate_corpus, prepare_corpora
 
 
@@ -44,7 +45,8 @@ def _row(info: CorpusInfo, data_dir: str | None) -> tuple[str, ...]:
 def _info(name: str, data_dir: str | None) -> None:
     corpora = list_corpora()
     if name not in corpora:
-        sys.exit(f"Unknown corpus {name!r}: the known ones are {', '.join(corpora)}.")
+        near = nearest_names(name, list(corpora))
+        sys.exit(f"Unknown corpus {name!r}: {near}The known ones are {', '.join(corpora)}.")
     info = corpora[name]
     print(f"{info.name}: {info.description}")
     for title, value in {

@@ -70,6 +70,16 @@ def test_a_corpus_may_be_derived_from_a_parquet_file(tmp_path):
     assert row["image"].getpixel((0, 0)) == (55, 255, 255)
 
 
+@pytest.mark.parametrize("kept", [0.5, 0])
+def test_a_damaged_parquet_file_is_named(tmp_path, kept):
+    path = tmp_path / "cifar10" / "test.parquet"
+    write_images(path, [1, 2])
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    with pytest.raises(CorruptFileError, match=r"cifar10.test\.parquet is damaged") as error:
+        load_corpus("cifar10", "test", tmp_path)
+    one_sentence(error)
+
+
 def test_a_changed_archive_is_read_anew(tmp_path):
     (tmp_path / "wmt16_sentences").write_text("one\n")
     assert load_corpus("wmt16", "test", tmp_path)["text"][:] == ["one"]
@@ -171,6 +181,16 @@ def test_copies_on_the_hub_get_the_columns_of_the_convention(name, streaming, mo
     assert asked == [(info.hub.repo, hub_split)]
     assert all(set(row) == expected_columns for row in rows)
     assert len(rows) == values if isinstance(values, int) else [row[column] for row in rows] == values
+
+
+def test_a_repository_that_has_changed_is_passed_over(tmp_path, monkeypatch):
+    def load_dataset(*args, **kwargs):
+        raise ValueError('Unknown split "test". Should be one of [].')
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    with pytest.raises(CorpusNotFoundError, match="Unknown split .* http://ufldl") as error:
+        load_corpus("svhn", "test")
+    one_sentence(error)
 
 
 @pytest.fixture

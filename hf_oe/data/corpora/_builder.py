@@ -10,11 +10,10 @@ from typing import Any, ClassVar, TypeVar
 
 import datasets
 import numpy as np
-from datasets.exceptions import DatasetGenerationError
 
 from . import _files, _hub
 from ._columns import rename_columns
-from ._errors import CorpusNotFoundError, CorruptFileError, explained, first_line
+from ._errors import CorpusNotFoundError, CorruptFileError, explaining, first_line
 from ._formats import encode
 from ._info import CorpusInfo
 
@@ -122,15 +121,14 @@ class CorpusBuilder(datasets.GeneratorBasedBuilder):
         if paths and not streaming and not os.path.exists(builder.cache_dir):
             _files.check_own_files(paths, cls.corpus.files.get(split, ()))
         try:
-            if streaming:
-                return builder.as_streaming_dataset(split)
-            builder.download_and_prepare()
-            return builder.as_dataset(split)
-        except (DatasetGenerationError, CorruptFileError, OSError) as error:
-            cause = explained(error, f"preparing {cls.corpus.name}")
-            if isinstance(cause, CorruptFileError):
-                _files.discard(cause.path)
-            raise cause from None
+            with explaining(f"preparing {cls.corpus.name}"):
+                if streaming:
+                    return builder.as_streaming_dataset(split)
+                builder.download_and_prepare()
+                return builder.as_dataset(split)
+        except CorruptFileError as error:
+            _files.discard(error.path)
+            raise
 
     @classmethod
     def place(cls, split: str) -> str | None:
@@ -147,11 +145,18 @@ class CorpusBuilder(datasets.GeneratorBasedBuilder):
     def from_hub(cls, split: str, streaming: bool) -> Any:
         """The split from the corpus's repository on the Hub, its columns named by the convention."""
         hub = cls.corpus.hub
-        with _hub.offline_unless_it_answers():
-            dataset = datasets.load_dataset(
-                hub.repo, hub.config, split=hub.splits.get(split, split), revision=hub.revision, streaming=streaming
-            )
-        return cls.adapt(rename_columns(dataset, hub.columns))
+        try:
+            with _hub.offline_unless_it_answers(), explaining(f"preparing {cls.corpus.name}"):
+                dataset = datasets.load_dataset(
+                    hub.repo,
+                    hub.config,
+                    split=hub.splits.get(split, split),
+                    revision=hub.revision,
+                    streaming=streaming,
+                )
+                return cls.adapt(rename_columns(dataset, hub.columns))
+        except (ValueError, RuntimeError) as error:
+            raise CorpusNotFoundError(f"the repository is not what it was: {first_line(error)}") from error
 
 
 def _out_of_reach(info: CorpusInfo, split: str, folder: Path | None, tried: dict[str, str]) -> str:

@@ -34,12 +34,20 @@ def corrupt_if(path: str, *errors: type[Exception]) -> Iterator[None]:
         raise CorruptFileError(path, f"{type(error).__name__}: {error}") from error
 
 
-def explained(error: BaseException, doing: str) -> BaseException:
-    """The error to show for one that `datasets` has wrapped: what is at the bottom of it.
+@contextmanager
+def explaining(doing: str) -> Iterator[None]:
+    """Shows what is at the bottom of an error that `datasets` has wrapped, and says what to do about a full disk.
 
     Args:
-        doing: what was under way, such as "preparing mnist", for the message about a full disk.
+        doing: what is under way, such as "preparing mnist", for the message.
     """
+    try:
+        yield
+    except (DatasetGenerationError, CorruptFileError, OSError) as error:
+        raise _bottom_of(error, doing) from None
+
+
+def _bottom_of(error: BaseException, doing: str) -> BaseException:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, CorruptFileError):

@@ -7,12 +7,14 @@ import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from tarfile import TarError
 from typing import Any
 
 import datasets
+from pyarrow import ArrowInvalid
 
 from . import _npy
-from ._errors import CorpusNotFoundError
+from ._errors import CorpusNotFoundError, corrupt_if, explaining
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +47,10 @@ def parquet_splits(folder: Path) -> dict[str, list[str]]:
 
 
 def load_files(kind: str, files: Iterable[str], split: str, streaming: bool) -> Any:
-    """`datasets.load_dataset` of local files of one `kind` ("parquet", "webdataset" …)."""
-    return datasets.load_dataset(kind, data_files={split: list(files)}, split=split, streaming=streaming)
+    """`datasets.load_dataset` of local files of one `kind` ("parquet", "webdataset" …); raises `CorruptFileError`."""
+    files = list(files)
+    with corrupt_if(", ".join(files), ArrowInvalid, TarError), explaining(f"reading {files[0]}"):
+        return datasets.load_dataset(kind, data_files={split: files}, split=split, streaming=streaming)
 
 
 def matching_files(pattern: str) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from .. import synthetic
-from ._errors import CorpusNotFoundError, explained
+from ._errors import CorpusNotFoundError, explaining
 from ._loading import corpus_classes, known_corpora, load_corpus, unknown_corpus
 from ._local import resolve_data_dir
 
@@ -64,9 +64,8 @@ def _write(name: str, split: str, data_dir: str | os.PathLike | None, target: Pa
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(".incomplete")
     try:
-        dataset.to_parquet(str(unfinished))
-        os.replace(unfinished, target)
-    except OSError as error:
-        raise explained(error, f"writing {target}") from None
+        with explaining(f"writing {target}"):
+            dataset.to_parquet(str(unfinished))
+            os.replace(unfinished, target)
     finally:
         unfinished.unlink(missing_ok=True)
