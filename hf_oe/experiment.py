@@ -71,6 +71,13 @@ class ImageExperimentArguments:
     ood_corpora: list[str] | None = field(
         default=None, metadata={"help": "Test anomalies, named like --outliers (default: the paper's)."}
     )
+    hold_out: int = field(
+        default=0,
+        metadata={
+            "help": "Training examples kept out to fit the softmax temperature, for calibration as in Table 7 (paper: "
+            "6000 for MNIST, 5000 for SVHN and CIFAR, 10000 for Tiny ImageNet); 0 for none."
+        },
+    )
     exclude: str | None = field(
         default=None, metadata={"help": "Boolean column of the outlier sets; rows where it is true are left out."}
     )
@@ -153,6 +160,7 @@ def run_image_experiment(
             data_dir=args.data_dir,
             exclude=args.exclude,
             outlier_crop=args.outlier_crop,
+            hold_out=args.hold_out,
         )
     from_scratch = (args.baseline_epochs, args.baseline_learning_rate)
     baseline = _stage("baseline", protocol, args, training_args, images, from_scratch)
@@ -224,6 +232,7 @@ def _stage(
         outlier_dataset=outliers,
         eval_dataset=images.test,
         ood_datasets=images.ood,
+        calibration_dataset=images.held_out,
     )
     if not given and not finished:
         checkpoint = get_last_checkpoint(stage_args.output_dir) if os.path.isdir(stage_args.output_dir) else None
@@ -260,7 +269,7 @@ def _summary(
         "test_error": {stage: result.test_error for stage, result in results.items()},
         "rows": [row for stage in by_stage.values() for row in stage["rows"]],
         "mean": [mean for stage in by_stage.values() for mean in stage["mean"]],
-        "calibration": [],
+        "calibration": [row for stage in by_stage.values() for row in stage["calibration"]],
         "train_seconds": {stage: _train_seconds(trainer) for stage, trainer in zip(results, trainers, strict=True)},
         "left_out": images.left_out,
     }

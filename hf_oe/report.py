@@ -67,7 +67,23 @@ def results_table(results: Mapping[str, Any], published: PublishedTable | None =
                 [[f"`{score}`", *_cells(rows, score, ERROR_DETECTION, metrics)] for score in scores],
             ),
         ]
+    if results.get("calibration"):
+        parts += [
+            "Calibration on test examples and equally many anomalies, mean over the corpora; temperature from held-out "
+            "training examples.",
+            _calibration_table(results["calibration"]),
+        ]
     return "\n\n".join(parts) + "\n"
+
+
+def _calibration_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """As Table 7: a line for each stage, without and with 0-1 posterior rescaling."""
+    lines = []
+    for stage, rescaled in dict.fromkeys((row["stage"], row["rescaled"]) for row in rows):
+        chosen = [row for row in rows if (row["stage"], row["rescaled"]) == (stage, rescaled)]
+        means = [float(np.mean([row[metric] for row in chosen])) for metric in ("rms", "mav", "soft_f1")]
+        lines.append([STAGES[stage][0] + (", 0-1 rescaled" if rescaled else ""), *map(_percent, means)])
+    return _markdown(["", "RMS error", "MAV error", "Soft F1"], lines)
 
 
 def _fpr_name(recall_level: float) -> str:

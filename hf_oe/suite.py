@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from .calibration import calibration_metrics, fit_temperature, max_softmax, rescale_confidence
 from .detection import detection_metrics
 from .scores import SCORES
 
@@ -38,6 +39,20 @@ class OODRow:
 
 
 @dataclass
+class CalibrationRow:
+    """Calibration errors on test examples and equally many anomalies of one corpus, fractions of 1 (section 4.4).
+
+    `rescaled` tells whether 0-1 posterior rescaling followed the temperature.
+    """
+
+    corpus: str
+    rescaled: bool
+    rms: float
+    mav: float
+    soft_f1: float
+
+
+@dataclass
 class OODResults:
     """What `OODSuite` returns.
 
@@ -47,6 +62,7 @@ class OODResults:
         rows: a row for each score and corpus, `error_detection` among them where labels were given.
         test_error: share of misclassified in-distribution examples, or `None` without labels.
         scores: the scores themselves, `{score: {"in_distribution": (n,), corpus: (m,)}}`.
+        temperature, calibration: see `OODSuite.calibrate`; `None` and empty where no held-out examples were given.
     """
 
     recall_level: float
@@ -54,6 +70,8 @@ class OODResults:
     rows: list[OODRow]
     test_error: float | None = None
     scores: ScoreTable = field(default_factory=dict, repr=False)
+    temperature: float | None = None
+    calibration: list[CalibrationRow] = field(default_factory=list)
 
     def mean(self) -> list[dict[str, Any]]:
         """For each score the means over the anomaly corpora of their own figures."""
@@ -73,6 +91,7 @@ class OODResults:
         return {
             "rows": [{**mark, **asdict(row)} for row in self.rows],
             "mean": [{**mark, **mean} for mean in self.mean()],
+            "calibration": [{**mark, **asdict(row)} for row in self.calibration],
         }
 
     def metrics(self) -> dict[str, float]:
@@ -86,6 +105,10 @@ class OODResults:
         for score, corpus, figures in entries:
             prefix = f"ood_{corpus}" if score == self.rows[0].score else f"ood_{corpus}_{score}"
             flat.update({f"{prefix}_{metric}": figures[metric] for metric in ("fpr", "auroc", "aupr")})
+        for row in self.calibration:
+            if row.rescaled:
+                prefix = f"calibration_{row.corpus}"
+                flat.update({f"{prefix}_{metric}": getattr(row, metric) for metric in ("rms", "mav", "soft_f1")})
         return flat
 
 
@@ -185,6 +208,38 @@ class OODSuite:
                 rows.append(self._row(score, ERROR_DETECTION, [self._measure(normal[~wrong], normal[wrong])]))
         test_error = None if wrong is None else float(np.mean(wrong))
         return OODResults(self.recall_level[0], self.trials, rows, test_error, {k: dict(v) for k, v in scores.items()})
+
+    def calibrate(
+        self,
+        held_out: tuple[Logits, np.ndarray],
+        logits: Logits,
+        labels: np.ndarray,
+        corpora: Mapping[str, Logits],
+        anomalies_per_example: float = 1.0,
+    ) -> tuple[float, list[CalibrationRow]]:
+        """Temperature fitted on held-out examples, and calibration in the presence of each corpus (Table 7).
+
+        Args:
+            held_out: logits `(examples, classes)` and labels `(examples,)` that were not trained on.
+            logits, labels: of the test set; an anomaly counts as misclassified.
+            anomalies_per_example: of the pool; the paper takes equally many. Where a corpus has fewer, fewer test
+                examples are drawn, too.
+
+        Returns:
+            The temperature, and two rows a corpus: without and with 0-1 posterior rescaling.
+        """
+        temperature = fit_temperature(*held_out)
+        generator = np.random.default_rng(self.seed)
+        rows = []
+        for corpus, anomalous in corpora.items():
+            drawn = min(len(anomalous), round(len(logits) * anomalies_per_example))
+            kept = generator.choice(len(logits), round(drawn / anomalies_per_example), replace=False)
+            pool = np.concatenate([logits[kept], anomalous[generator.choice(len(anomalous), drawn, replace=False)]])
+            right = np.concatenate([logits[kept].argmax(axis=-1) == labels[kept], np.zeros(drawn, bool)])
+            stated = max_softmax(pool, temperature)
+            for rescaled, confidence in ((False, stated), (True, rescale_confidence(stated, logits.shape[1]))):
+                rows.append(CalibrationRow(corpus, rescaled, **calibration_metrics(confidence, right)))
+        return temperature, rows
 
     def _measure(self, normal: np.ndarray, anomalous: np.ndarray) -> dict[str, Any]:
         return detection_metrics(normal, anomalous, recall_level=self.recall_level)

@@ -33,6 +33,8 @@ class OETrainer(Trainer):
             A stream is shared out to the processes and needs `dataloader_num_workers=0`.
         ood_datasets: map-style test sets of anomalies by name; `evaluate` reports how well each is told apart from
             `eval_dataset`.
+        calibration_dataset: labelled in-distribution examples that are not trained on; `evaluate` fits the softmax
+            temperature on them, stores it in the model's config, and reports calibration beside each anomaly corpus.
         kwargs: what `transformers.Trainer` takes: `train_dataset`, `eval_dataset`, `processing_class`,
             `data_collator`, `callbacks` …
 
@@ -65,6 +67,7 @@ class OETrainer(Trainer):
         *,
         outlier_dataset: Any = None,
         ood_datasets: Mapping[str, Dataset] | None = None,
+        calibration_dataset: Dataset | None = None,
         **kwargs: Any,
     ):
         args = args if args is not None else OETrainingArguments("trainer_output")
@@ -72,6 +75,7 @@ class OETrainer(Trainer):
         super().__init__(model=model, args=args, **kwargs)
         self.outlier_dataset = outlier_dataset
         self.ood_datasets = dict(ood_datasets or {})
+        self.calibration_dataset = calibration_dataset
         self.ood_results: OODResults | None = None
         self.suite = OODSuite(args.score, args.recall_level, args.ood_base_rate, args.ood_trials, args.seed)
         if outlier_dataset is not None:
@@ -195,7 +199,8 @@ class OETrainer(Trainer):
     def evaluation_loop(
         self, dataloader, description, prediction_loss_only=None, ignore_keys=None, metric_key_prefix="eval"
     ) -> EvalLoopOutput:
-        """As the Trainer's; `evaluate` adds accuracy and `<prefix>_ood_<corpus>_<metric>`, all figures fractions."""
+        """As the Trainer's; `evaluate` adds accuracy, `<prefix>_ood_<corpus>_<metric>` and
+        `<prefix>_calibration_<corpus>_<metric>`, all fractions."""
         self._share_buffers()
         if description != "Evaluation" or self.args.prediction_loss_only:
             return super().evaluation_loop(
@@ -209,6 +214,13 @@ class OETrainer(Trainer):
                 loader = self.get_test_dataloader(Unlabelled(self._prepared(dataset)))
                 corpora[name] = _logits(super().evaluation_loop(loader, f"OOD {name}", False, ignore_keys, "ood"))
             self.ood_results = self.suite.evaluate_logits(logits, corpora, labels)
+            if self.calibration_dataset is not None:
+                loader = self.get_test_dataloader(self._prepared(self.calibration_dataset))
+                held_out = super().evaluation_loop(loader, "Calibration", False, ignore_keys, "calibration")
+                self.ood_results.temperature, self.ood_results.calibration = self.suite.calibrate(
+                    (_logits(held_out), held_out.label_ids), logits, labels, corpora
+                )
+                self.model.config.temperature = self.ood_results.temperature
             figures = {f"{metric_key_prefix}_{key}": value for key, value in self.ood_results.metrics().items()}
             output.metrics.update({key: value for key, value in figures.items() if key not in output.metrics})
         return output

@@ -201,3 +201,23 @@ def test_missing_matplotlib_names_the_extra(plot, scores, tmp_path, monkeypatch)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"hf_oe\[plots\]"):
         plot(scores, tmp_path / "figure.png")
+
+
+def test_calibration_is_averaged_over_the_corpora():
+    row = {"score": "msp", "corpus": "a", "fpr": 0.1, "auroc": 0.9, "aupr": 0.8, "stage": "oe"}
+    errors = [
+        {"stage": "oe", "corpus": corpus, "rescaled": rescaled, "rms": rms, "mav": rms / 2, "soft_f1": 0.5}
+        for rescaled in (False, True)
+        for corpus, rms in (("a", 0.1), ("b", 0.2))
+    ]
+    results = {
+        "in_distribution": "digits",
+        "recall_level": 0.95,
+        "trials": 10,
+        "test_error": {"oe": 0.01},
+        "rows": [row],
+        "mean": [],
+        "calibration": errors,
+    }
+    lines = [line for line in results_table(results).splitlines() if "15.00" in line]
+    assert len(lines) == 2 and "0-1 rescaled" in lines[1] and "7.50" in lines[0]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from hf_oe.calibration import fit_temperature
 from hf_oe.detection import detection_metrics
 from hf_oe.suite import ERROR_DETECTION, OODSuite, collect_logits, write_results
 
@@ -124,3 +125,21 @@ def test_results_are_written_whole_or_not_at_all(tmp_path):
     with pytest.raises(TypeError):
         write_results(path, {"rows": object()})
     assert path.read_text() == '{\n  "rows": []\n}\n'
+
+
+def test_calibration_pools_equally_many_anomalies_which_count_as_wrong():
+    generator = np.random.default_rng(0)
+    labels = generator.integers(3, size=600)
+    logits = generator.normal(size=(600, 3)) + 2 * np.eye(3)[labels]
+    anomalies = {"unsure": generator.normal(scale=0.01, size=(700, 3)), "few": 5 * generator.normal(size=(50, 3))}
+    temperature, rows = OODSuite().calibrate((3 * logits[:300], labels[:300]), 3 * logits, labels, anomalies)
+    assert temperature == fit_temperature(3 * logits[:300], labels[:300])
+    assert [(row.corpus, row.rescaled) for row in rows] == [
+        ("unsure", False),
+        ("unsure", True),
+        ("few", False),
+        ("few", True),
+    ]
+    plain, rescaled = rows[:2]
+    assert rescaled.rms < plain.rms and rescaled.soft_f1 > plain.soft_f1
+    assert all(row.mav <= row.rms for row in rows)

@@ -199,3 +199,13 @@ def test_plain_training_arguments_are_refused(tmp_path):
 def test_bad_arguments_are_named(tmp_path, settings, message):
     with pytest.raises(ValueError, match=message):
         OETrainingArguments(str(tmp_path), **settings)
+
+
+def test_calibration_on_held_out_examples(tmp_path):
+    trainer = tiny_trainer(tmp_path, OUTLIERS["map-style"](), learning_rate=0.5, num_train_epochs=4)
+    trainer.calibration_dataset = Vectors(60, noise=3.0)
+    trainer.train()
+    metrics = trainer.evaluate()
+    for corpus in ("far", "near"):
+        assert 0 <= metrics[f"eval_calibration_{corpus}_mav"] <= metrics[f"eval_calibration_{corpus}_rms"] <= 1
+    assert trainer.model.config.temperature == trainer.ood_results.temperature > 0

@@ -33,6 +33,7 @@ class ImageSets:
 
     Attributes:
         train, test: labelled in-distribution sets.
+        held_out: training examples that are not trained on, as the test set is transformed; `None` if none were asked.
         outliers: one set, however many were asked for.
         ood: test anomalies by name.
         left_out: anomaly corpora that could not be reached.
@@ -45,6 +46,7 @@ class ImageSets:
     ood: dict[str, Dataset]
     left_out: list[str]
     label_names: list[str] | None
+    held_out: Dataset | None = None
 
 
 def load_image_sets(
@@ -54,6 +56,7 @@ def load_image_sets(
     data_dir: str | None = None,
     exclude: str | None = None,
     outlier_crop: str = "auto",
+    hold_out: int = 0,
     seed: int = 0,
 ) -> ImageSets:
     """Loads and prepares everything; a test corpus out of reach is left out with a warning.
@@ -63,6 +66,7 @@ def load_image_sets(
             data.
         exclude: boolean column; outliers for which it is true are dropped.
         outlier_crop: "random", "center" or "auto", see `ImageExperimentArguments`.
+        hold_out: number of training examples to set aside.
 
     Raises `CorpusNotFoundError` if the in-distribution set, an outlier set or all test corpora are out of reach.
     """
@@ -84,6 +88,12 @@ def load_image_sets(
             "put <corpus>/test.parquet files into --data_dir."
         )
     label = train.features.get("label")
+    held_out = None
+    if hold_out:
+        if not 0 < hold_out < len(train):
+            raise ValueError(f"`hold_out` must be less than the {len(train)} training examples, got {hold_out}.")
+        parts = train.train_test_split(test_size=hold_out, seed=seed)
+        train, held_out = parts["train"], _prepared(parts["test"], protocol, plain)
     return ImageSets(
         train=_prepared(train, protocol, augmented),
         test=test_set,
@@ -91,6 +101,7 @@ def load_image_sets(
         ood=ood,
         left_out=left_out,
         label_names=getattr(label, "names", None),
+        held_out=held_out,
     )
 
 
