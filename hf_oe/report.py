@@ -69,8 +69,8 @@ def results_table(results: Mapping[str, Any], published: PublishedTable | None =
         ]
     if results.get("calibration"):
         parts += [
-            "Calibration on test examples and equally many anomalies, mean over the corpora; temperature from held-out "
-            "training examples.",
+            "Calibration on test examples and equally many anomalies, mean over the corpora, with the temperature of "
+            "held-out training examples.",
             _calibration_table(results["calibration"]),
         ]
     return "\n\n".join(parts) + "\n"
