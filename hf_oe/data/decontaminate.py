@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ _FREQUENCIES = 7
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 _CHUNK = 16_384  # outliers whose thumbnails are in memory at a time
 _DECODED = 512  # full-size pictures in memory at a time
-_QUERIES, _REFERENCES = 512, 8192  # sides of a block of similarities
+_QUERIES, _REFERENCES = 512, 2048  # sides of a block of similarities, small enough for the cache
 _PAIRS = 256  # candidates verified at a time
 
 # Set so that 99.9 % of altered CIFAR-10 images stay candidates.
@@ -125,8 +125,9 @@ def decontaminate(
 
     Altered means re-encoded, resized, mirrored left to right, shifted by up to a pixel of the 32 x 32 thumbnail, or
     several of these; crops and changes of colour are not looked for. Images of less than one grey level of contrast
-    are only removed as exact copies. The outliers pass in chunks, so memory grows only with the other sets, by about
-    300 bytes an image.
+    are only removed as exact copies. Drawings of few strokes, such as the digit one, can be near copies by chance:
+    lower `max_distance` if both sets are of that kind. The outliers pass in chunks, so memory grows only with the
+    other sets, by about 400 bytes an image.
 
     Args:
         outliers, in_distribution: with an `image_column` of the feature type `datasets.Image`, or uint8 arrays
@@ -141,7 +142,7 @@ def decontaminate(
 
     Raises:
         TypeError: a set is neither a `datasets.Dataset` nor a uint8 array.
-        ValueError: a set has no `image_column` of images, or an array has another shape.
+        ValueError: a set is empty or has no `image_column` of images, or an array has another shape.
 
     Example:
         >>> outliers, report = decontaminate(outliers, cifar10, {"svhn": svhn, "places365": places365})
@@ -192,6 +193,8 @@ class _ImageSource:
             self._images = _check_array(name, images)
         else:
             self._images = _check_dataset(name, images, image_column)
+        if not len(images):
+            raise ValueError(f"`{name}` is empty: give at least one image.")
 
     def __len__(self) -> int:
         return len(self._images)
@@ -272,7 +275,7 @@ class _ReferenceImages:
         self.brightness, self.rows = brightness.sort(stable=True)
         self.even, self.odd = even[self.rows], odd[self.rows]
 
-    def matches(self, chunk: _Thumbnails, done: Sequence[int], limits: tuple[float, float]) -> dict[int, Match]:
+    def matches(self, chunk: _Thumbnails, done: Container[int], limits: tuple[float, float]) -> dict[int, Match]:
         """Matches by outlier, for those of the chunk that are not `done`."""
         found, places = {}, []
         for place, (row, digest) in enumerate(zip(chunk.rows, chunk.digests, strict=True)):
@@ -413,7 +416,7 @@ def decontaminate_text(
 
     Raises:
         TypeError: a set is no `datasets.Dataset`.
-        ValueError: a set has no `text_column`, or `ngram` or `min_overlap` is out of range.
+        ValueError: a set is empty or has no `text_column`, or `ngram` or `min_overlap` is out of range.
     """
     if ngram < 1:
         raise ValueError(f"`ngram` is {ngram}: give a number of words, at least 1.")
@@ -449,6 +452,8 @@ def _check_texts(name: str, texts: datasets.Dataset, column: str) -> None:
             f"`{name}` has no column {column!r}; its columns are {', '.join(texts.column_names)}: name the one that "
             "holds the texts with `text_column`."
         )
+    if not len(texts):
+        raise ValueError(f"`{name}` is empty: give at least one text.")
 
 
 class _NgramHasher:
@@ -494,7 +499,7 @@ class _ReferenceTexts:
             return None
         if (same := self.first_row.get(_text_digest(text))) is not None:
             return Match(row, self.name, same, "exact")
-        if not len(hashes) or not len(self.hashes):
+        if not len(hashes) or not len(self.hashes):  # texts without a word
             return None
         places = np.searchsorted(self.hashes, hashes).clip(max=len(self.hashes) - 1)
         shared = self.hashes[places] == hashes
