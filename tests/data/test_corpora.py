@@ -64,6 +64,15 @@ def test_data_dir_may_come_from_the_environment_and_hold_corpora_of_the_users_ow
         load_corpus("my_set", "test")
 
 
+def test_a_parquet_file_with_the_hubs_columns_gets_those_of_the_convention(tmp_path):
+    dataset = datasets.Dataset.from_dict({"img": [Image.new("RGB", (8, 8))], "fine_label": [3], "coarse_label": [1]})
+    (tmp_path / "cifar100").mkdir()
+    dataset.to_parquet(tmp_path / "cifar100" / "test.parquet")
+    for streaming in (False, True):
+        (row,) = load_corpus("cifar100", "test", tmp_path, streaming)
+        assert row["label"] == 3 and row["coarse_label"] == 1 and row["image"].size == (8, 8)
+
+
 def test_a_corpus_may_be_derived_from_a_parquet_file(tmp_path):
     write_images(tmp_path / "mnist" / "test.parquet", [0, 200])
     row = load_corpus("negative_mnist", "test", tmp_path)[1]

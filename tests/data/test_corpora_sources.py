@@ -118,6 +118,11 @@ def test_an_array_of_something_else_is_an_error(tmp_path, streaming, array):
         load_source(str(tmp_path / "images.npy"), "train", streaming=streaming)
 
 
+def test_an_empty_folder_is_an_error(tmp_path):
+    with pytest.raises(CorpusNotFoundError, match="holds no images, parquet files or shards"):
+        load_source(str(tmp_path), "train")
+
+
 def test_a_text_file(tmp_path):
     (tmp_path / "lines.txt").write_text("first line\nsecond line\n")
     assert load_source(str(tmp_path / "lines.txt"), "train")["text"][:] == ["first line", "second line"]
@@ -169,6 +174,16 @@ def test_a_dataset_on_the_hub(monkeypatch):
     assert asked == [("user/some.name", "config", "validation")]
     with pytest.raises(CorpusNotFoundError, match="no split 'extra': its splits are train, validation"):
         load_source("user/name", "extra")
+
+
+def test_a_dataset_on_the_hub_that_needs_a_configuration(monkeypatch):
+    def names(repo, config):
+        raise ValueError("Config name is missing.\nPlease pick one among the available configs: ['a', 'b']")
+
+    monkeypatch.setattr(datasets, "get_dataset_split_names", names)
+    with pytest.raises(CorpusNotFoundError, match="Config name is missing.: name one of its") as error:
+        load_source("user/name", "train")
+    assert "\n" not in str(error.value)
 
 
 def test_a_dataset_on_the_hub_without_a_network():

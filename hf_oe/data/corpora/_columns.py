@@ -19,7 +19,8 @@ _USUAL_NAMES = {
 def rename_columns(dataset: AnyDataset, columns: Mapping[str, str]) -> AnyDataset:
     """The dataset with those of `columns` renamed that it has."""
     present = set(dataset.column_names or ())
-    return dataset.rename_columns({old: new for old, new in columns.items() if old in present})
+    renamed = {old: new for old, new in columns.items() if old in present}
+    return dataset.rename_columns(renamed) if renamed else dataset
 
 
 def conventional_columns(dataset: AnyDataset) -> AnyDataset:
@@ -30,7 +31,7 @@ def conventional_columns(dataset: AnyDataset) -> AnyDataset:
         found = [usual for usual in usual_names if usual in present]
         if name not in present and found:
             renamed[found[0]] = name
-    return dataset.rename_columns(renamed)
+    return dataset.rename_columns(renamed) if renamed else dataset
 
 
 def image_features(label_names: Sequence[str] | None = None) -> datasets.Features:

@@ -13,6 +13,7 @@ import datasets
 
 from ...registry import nearest_names
 from . import _builder, _files, _local
+from ._columns import conventional_columns
 from ._errors import CorpusNotFoundError
 from ._info import CorpusInfo
 
@@ -98,7 +99,7 @@ def load_corpus(
     split = _local.SPLIT_ALIASES.get(split, split)
     own = _local.parquet_splits(folder / name) if folder else {}
     if split in own:
-        return _local.load_files("parquet", own[split], split, streaming)
+        return conventional_columns(_local.load_files("parquet", own[split], split, streaming))
     corpus_class = corpus_classes().get(name)
     if corpus_class is None and not own:
         raise unknown_corpus(name, known_corpora(folder))

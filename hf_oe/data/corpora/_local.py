@@ -84,11 +84,22 @@ def _load_folder(folder: Path, split: str, streaming: bool) -> Any:
     if shards := matching_files(str(folder / "*.tar")):
         return load_files("webdataset", shards, "train", streaming)
     if found := parquet_splits(folder):
-        by_split = datasets.load_dataset("parquet", data_files=found, streaming=streaming)
-    else:
+        chosen = nearest_split(split, found)
+        if chosen in found:
+            return load_files("parquet", found[chosen], chosen, streaming)
+        raise _no_split(folder, split, found)
+    try:
         by_split = datasets.load_dataset("imagefolder", data_dir=str(folder), streaming=streaming)
+    except FileNotFoundError as error:
+        raise CorpusNotFoundError(
+            f"{folder} holds no images, parquet files or shards: name another folder."
+        ) from error
     by_split = {SPLIT_ALIASES.get(name, name): dataset for name, dataset in by_split.items()}
     chosen = nearest_split(split, by_split)
     if chosen not in by_split:
-        raise CorpusNotFoundError(f"{folder} has no split {split!r}: its splits are {', '.join(by_split)}.")
+        raise _no_split(folder, split, by_split)
     return by_split[chosen]
+
+
+def _no_split(folder: Path, split: str, available: Iterable[str]) -> CorpusNotFoundError:
+    return CorpusNotFoundError(f"{folder} has no split {split!r}: its splits are {', '.join(available)}.")

@@ -56,16 +56,17 @@ def _load_from_hub(source: str, split: str, streaming: bool) -> Any:
         with _hub.offline_unless_it_answers():
             names = datasets.get_dataset_split_names(repo, config or None)
             by_convention = {_local.SPLIT_ALIASES.get(name, name): name for name in names}
-            chosen = _local.nearest_split(split, list(by_convention))
-            if chosen not in by_convention:
-                raise CorpusNotFoundError(
-                    f"Hub dataset {source!r} has no split {split!r}: its splits are {', '.join(names)}."
-                )
-            return datasets.load_dataset(repo, config or None, split=by_convention[chosen], streaming=streaming)
-    except CorpusNotFoundError:
-        raise
+            chosen = by_convention.get(_local.nearest_split(split, by_convention))
+            if chosen:
+                return datasets.load_dataset(repo, config or None, split=chosen, streaming=streaming)
     except _files.UNREACHABLE as error:
         raise CorpusNotFoundError(
             f"Hub dataset {source!r} is out of reach ({first_line(error)}): check its name and the network, or name "
             "a local file or folder."
         ) from error
+    except ValueError as error:
+        raise CorpusNotFoundError(
+            f"Hub dataset {source!r} cannot be loaded so ({first_line(error)}): name one of its configurations as "
+            "user/name:config."
+        ) from error
+    raise CorpusNotFoundError(f"Hub dataset {source!r} has no split {split!r}: its splits are {', '.join(names)}.")

@@ -17,7 +17,7 @@ def first_classes(dataset: datasets.Dataset, n: int, label_column: str = "label"
             f"`label_column` {label_column!r} is not in the dataset, whose columns are "
             f"{', '.join(dataset.column_names)}: name the one that holds the classes."
         )
-    labels = np.asarray(dataset[label_column])
+    labels = np.asarray(dataset.with_format("numpy")[label_column][:])
     classes = np.unique(labels)
     if not 1 <= n <= len(classes):
         raise ValueError(f"`n` is {n}: the dataset has {len(classes)} classes, so give a number from 1 to that.")
