@@ -401,8 +401,10 @@ def decontaminate_text(
 ) -> tuple[datasets.Dataset, DecontaminationReport]:
     """Removes outlier texts whose word n-grams are, in large part, in the in-distribution or a test set.
 
-    Words are compared without case and punctuation. A text shorter than `ngram` words is a copy only of a text with
-    the same words. Memory grows with the other sets, by 16 bytes a word.
+    Words are compared without case and punctuation; all numbers count as one word and `<unk>` as none, so that raw text
+    can be compared with preprocessed corpora such as the Penn Treebank. A text shorter than `ngram` words is a copy
+    only of a text with the same words, a text without words of none. Memory grows with the other sets, by 16 bytes a
+    word.
 
     Args:
         outliers, in_distribution: with a `text_column` of strings.
@@ -456,15 +458,21 @@ def _check_texts(name: str, texts: datasets.Dataset, column: str) -> None:
         raise ValueError(f"`{name}` is empty: give at least one text.")
 
 
+def _words(text: str) -> list[str]:
+    words = re.findall(r"\w+", text.lower().replace("<unk>", " "))
+    # The Penn Treebank of Mikolov et al. has N for every number.
+    return ["n" if word[0].isdigit() else word for word in words]
+
+
 class _NgramHasher:
     """Hashes (n,) uint64 of a text's word n-grams; of all its words, if they are fewer."""
 
     def __init__(self, ngram: int):
         self.ngram = ngram
-        self._words: dict[str, int] = {}
+        self._hashes: dict[str, int] = {}
 
     def __call__(self, text: str) -> np.ndarray:
-        words = np.array([self._word(word) for word in re.findall(r"\w+", text.lower())], np.uint64)
+        words = np.array([self._word(word) for word in _words(text)], np.uint64)
         length = min(self.ngram, len(words))
         if not length:
             return words
@@ -475,9 +483,9 @@ class _NgramHasher:
         return hashes
 
     def _word(self, word: str) -> int:
-        if word not in self._words:
-            self._words[word] = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
-        return self._words[word]
+        if word not in self._hashes:
+            self._hashes[word] = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
+        return self._hashes[word]
 
 
 class _ReferenceTexts:
@@ -495,11 +503,11 @@ class _ReferenceTexts:
         self.rows = np.repeat(np.arange(len(lengths)), lengths)[first]
 
     def match(self, row: int, text: str, hashes: np.ndarray, min_overlap: float) -> Match | None:
-        if not text.strip():
+        if not len(hashes):
             return None
         if (same := self.first_row.get(_text_digest(text))) is not None:
             return Match(row, self.name, same, "exact")
-        if not len(hashes) or not len(self.hashes):  # texts without a word
+        if not len(self.hashes):
             return None
         places = np.searchsorted(self.hashes, hashes).clip(max=len(self.hashes) - 1)
         shared = self.hashes[places] == hashes

@@ -227,6 +227,14 @@ def test_short_texts_match_only_as_a_whole():
     assert report.counts()["in_distribution"] == {"exact": 0, "near": 1}
 
 
+def test_preprocessed_text_is_compared_with_raw_text():
+    raw = as_texts("Sales rose 12 % in 1988 to a record , the company said .", "= <unk> =")
+    treebank = as_texts("sales rose N % in N to a record the company said", "<unk>")
+    clean, report = decontaminate_text(raw, treebank)
+    assert [(match.index, match.distance) for match in report.matches] == [(0, 0)]
+    assert clean["text"][:] == ["= <unk> ="]
+
+
 def test_texts_of_test_anomalies_are_removed_too():
     _, report = decontaminate_text(as_texts(NEWS), as_texts("something else"), {"wmt": as_texts("x", NEWS)})
     assert (report.matches[0].corpus, report.matches[0].corpus_index) == ("wmt", 1)
