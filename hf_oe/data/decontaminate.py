@@ -1,7 +1,8 @@
 """Outliers that are in-distribution or test examples in disguise: found, removed and reported.
 
-Outlier Exposure must see neither the test anomalies nor the in-distribution set among its outliers (Hendrycks et al.
-2018, section 4.1). `decontaminate` compares images, `decontaminate_text` texts, `drop_classes` labels.
+Outlier Exposure assumes that outliers and test anomalies are disjoint, and that no outlier is in-distribution:
+Hendrycks et al. (2018) take the CIFAR images out of 80 Million Tiny Images, and the classes of ImageNet-1K out of ImageNet-22K.
+`decontaminate` compares images, `decontaminate_text` texts; `drop_classes` goes by labels.
 
 Images are compared in two steps. Low frequencies of the grey 32 x 32 thumbnail, weighted towards the centre, propose
 candidates by a matrix product; horizontal mirroring only changes the sign of the odd frequencies, so it costs nothing.
@@ -31,7 +32,7 @@ _SIDE = 32
 _FREQUENCIES = 7
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 _CHUNK = 16_384  # outliers whose thumbnails are in memory at a time
-_DECODED = 512  # full-size pictures in memory at a time
+_DECODED = 64  # full-size pictures in memory at a time
 _QUERIES, _REFERENCES = 512, 2048  # sides of a block of similarities, small enough for the cache
 _PAIRS = 256  # candidates verified at a time
 
@@ -401,10 +402,10 @@ def decontaminate_text(
 ) -> tuple[datasets.Dataset, DecontaminationReport]:
     """Removes outlier texts whose word n-grams are, in large part, in the in-distribution or a test set.
 
-    Words are compared without case and punctuation; all numbers count as one word and `<unk>` as none, so that raw text
-    can be compared with preprocessed corpora such as the Penn Treebank. A text shorter than `ngram` words is a copy
-    only of a text with the same words, a text without words of none. Memory grows with the other sets, by 16 bytes a
-    word.
+    Words are compared without case and punctuation; all numbers count as one word and `<unk>` as none, so that raw
+    text can be compared with preprocessed corpora such as the Penn Treebank. A text shorter than `ngram` words is a
+    copy only of a text with the same words, a text without words of none. Memory grows with the other sets, by 16
+    bytes a word.
 
     Args:
         outliers, in_distribution: with a `text_column` of strings.
