@@ -1,7 +1,8 @@
 """Outliers that are in-distribution or test examples in disguise: found, removed and reported.
 
 Outlier Exposure assumes that outliers and test anomalies are disjoint, and that no outlier is in-distribution:
-Hendrycks et al. (2018) take the CIFAR images out of 80 Million Tiny Images, and the classes of ImageNet-1K out of ImageNet-22K.
+Hendrycks et al. (2018) take the CIFAR images out of 80 Million Tiny Images, and the classes of ImageNet-1K out of
+ImageNet-22K.
 `decontaminate` compares images, `decontaminate_text` texts; `drop_classes` goes by labels.
 
 Images are compared in two steps. Low frequencies of the grey 32 x 32 thumbnail, weighted towards the centre, propose
