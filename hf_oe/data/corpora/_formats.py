@@ -87,7 +87,7 @@ def read_lmdb(path: str) -> Iterator[tuple[bytes, bytes]]:
     try:
         import lmdb
     except ImportError as error:
-        raise ImportError(f"Reading {path} needs the package lmdb: pip install lmdb.") from error
+        raise ImportError(f"Reading {path} needs lmdb: install it with `pip install hf_oe[lsun]`.") from error
 
     with tempfile.TemporaryDirectory() as folder, corrupt_if(path, lmdb.Error, zipfile.BadZipFile):
         if os.path.isfile(path):
