@@ -45,28 +45,27 @@ class BatchTransform:
     invert: bool = False
 
     def __call__(self, pixels: np.ndarray) -> Tensor:
-        """uint8 `(batch, height, width, channels)` to float32 `(batch, channels, height, width)`, channels last."""
+        """uint8 to float32, both `(batch, channels, height, width)`."""
         if self.invert:
             pixels = 255 - pixels
         if self.crop_padding or self.flip:
             pixels = self._augment(pixels)
-        count, height, width, channels = pixels.shape
-        # Rows of width x channels keep the arithmetic's innermost loop long; broadcasting over 3 channels is slow.
-        mean, std = (torch.tensor(values).expand(channels).repeat(width) for values in (self.mean, self.std))
-        rows = torch.from_numpy(np.ascontiguousarray(pixels)).view(count * height, width * channels).float()
-        images = rows.mul_(1 / (255 * std)).sub_(mean / std).view(count, height, width, channels)
-        return images.permute(0, 3, 1, 2)
+        mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (self.mean, self.std))
+        return torch.from_numpy(pixels).float().mul_(1 / (255 * std)).sub_(mean / std)
 
     def _augment(self, pixels: np.ndarray) -> np.ndarray:
-        count, height, width, _ = pixels.shape
+        count, channels, height, width = pixels.shape
         pad = self.crop_padding
         offsets = torch.randint(2 * pad + 1, (count, 2)).tolist() if pad else [(0, 0)] * count
         flips = torch.randint(2, (count,)).tolist() if self.flip else [0] * count
-        padded = np.pad(pixels, ((0, 0), (pad, pad), (pad, pad), (0, 0))) if pad else pixels
+        padded = pixels
+        if pad:
+            padded = np.zeros((count, channels, height + 2 * pad, width + 2 * pad), np.uint8)
+            padded[:, :, pad : pad + height, pad : pad + width] = pixels
         augmented = np.empty_like(pixels)
         for target, source, (top, left), flip in zip(augmented, padded, offsets, flips, strict=True):
-            crop = source[top : top + height, left : left + width]
-            target[...] = crop[:, ::-1] if flip else crop
+            crop = source[:, top : top + height, left : left + width]
+            target[...] = crop[:, :, ::-1] if flip else crop
         return augmented
 
 
@@ -85,8 +84,8 @@ def prepare_images(
         num_channels: 1 for grey, 3 for colour.
 
     Returns:
-        A dataset with `pixels`, uint8 of length `image_size * image_size * num_channels` in the order (height, width,
-        channel), and `labels`, if there were any.
+        A dataset with `pixels`, uint8 of length `num_channels * image_size * image_size` in the order (channel,
+        height, width), the fastest to crop and to normalise, and `labels`, if there were any.
     """
     import datasets
 
@@ -114,11 +113,17 @@ def prepare_images(
 def _decode_batch(
     batch: dict[str, list], image_size: int, mode: str, image_column: str, label_column: str | None
 ) -> dict[str, Any]:
-    pixels = [np.asarray(_resized(image, image_size).convert(mode)).reshape(-1) for image in batch[image_column]]
-    decoded: dict[str, Any] = {"pixels": np.stack(pixels)}
+    pixels = [_planes(_resized(image, image_size).convert(mode)) for image in batch[image_column]]
+    decoded: dict[str, Any] = {"pixels": np.stack(pixels).reshape(len(pixels), -1)}
     if label_column:
         decoded["labels"] = batch[label_column]
     return decoded
+
+
+def _planes(image: Image.Image) -> np.ndarray:
+    """uint8 `(channels, height, width)`."""
+    pixels = np.array(image)
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
 def _resized(image: Image.Image, size: int) -> Image.Image:
@@ -152,7 +157,7 @@ class ImageDataset(Dataset):
 
     def __init__(self, dataset: datasets.Dataset, image_size: int, num_channels: int, transform: BatchTransform):
         self.dataset = dataset
-        self.shape = (image_size, image_size, num_channels)
+        self.shape = (num_channels, image_size, image_size)
         self.transform = transform
 
     def __len__(self) -> int:
@@ -169,7 +174,7 @@ class ImageDataset(Dataset):
         return rows
 
     def pixels(self, indices: Sequence[int]) -> np.ndarray:
-        """uint8 `(rows, height, width, channels)`."""
+        """uint8 `(rows, channels, height, width)`."""
         indices = np.asarray(indices)
         # `datasets` keeps a selection or a shuffle as indices into the whole table.
         if self.dataset._indices is not None:
@@ -254,13 +259,13 @@ class PhotographDataset(Dataset):
 
 
 def _random_crop(picture: Image.Image, size: int) -> np.ndarray:
-    """uint8 `(size, size, channels)`, drawn with torch's global generator."""
+    """uint8 `(channels, size, size)`, drawn with torch's global generator."""
     scale, across, down = torch.rand(3).tolist()
     short, smallest = min(picture.size), min(size, *picture.size)
     side = smallest * (short / smallest) ** scale
     left, top = across * (picture.width - side), down * (picture.height - side)
     crop = picture.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
-    return np.asarray(crop).reshape(size, size, -1)
+    return _planes(crop)
 
 
 def stream_photographs(

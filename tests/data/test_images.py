@@ -23,6 +23,10 @@ def random_pixels(count, height=8, width=8, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
 
 
+def planes(pixels):
+    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+
+
 def as_dataset(pixels, labelled=True):
     columns = {"image": [Image.fromarray(image) for image in pixels]}
     features = {"image": datasets.Image()}
@@ -39,7 +43,7 @@ def image_dataset(pixels, transform=None, size=8, **kwargs):
 def test_pixels_survive_the_cache_exactly():
     pixels = random_pixels(7)
     dataset = image_dataset(pixels)
-    np.testing.assert_array_equal(dataset.pixels([3, 0, 3]), pixels[[3, 0, 3]])
+    np.testing.assert_array_equal(dataset.pixels([3, 0, 3]), planes(pixels[[3, 0, 3]]))
     row = dataset[5]
     assert row["labels"] == 5 and row["pixel_values"].shape == (3, 8, 8)
 
@@ -50,13 +54,13 @@ def test_normalisation():
     expected = (torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255 - torch.tensor(mean).view(1, 3, 1, 1)) / (
         torch.tensor(std).view(1, 3, 1, 1)
     )
-    actual = BatchTransform(mean, std)(pixels)
+    actual = BatchTransform(mean, std)(planes(pixels))
     assert actual.dtype == torch.float32
     torch.testing.assert_close(actual, expected)
 
 
 def test_inversion_turns_black_into_white():
-    torch.testing.assert_close(BatchTransform(invert=True)(np.zeros((1, 2, 2, 1), np.uint8)), torch.ones(1, 1, 2, 2))
+    torch.testing.assert_close(BatchTransform(invert=True)(np.zeros((1, 1, 2, 2), np.uint8)), torch.ones(1, 1, 2, 2))
 
 
 def test_crops_and_flips_are_those_of_the_zero_padded_image_and_all_occur():
@@ -65,13 +69,13 @@ def test_crops_and_flips_are_those_of_the_zero_padded_image_and_all_occur():
     crops = [padded[top : top + 8, left : left + 8] for top in range(3) for left in range(3)]
     expected = {crop.tobytes() for crop in crops} | {crop[:, ::-1].tobytes() for crop in crops}
     torch.manual_seed(0)
-    augmented = BatchTransform(crop_padding=1, flip=True)(np.repeat(image[None], 400, axis=0))
+    augmented = BatchTransform(crop_padding=1, flip=True)(planes(np.repeat(image[None], 400, axis=0)))
     actual = {(255 * one.permute(1, 2, 0)).round().byte().numpy().tobytes() for one in augmented}
     assert actual == expected
 
 
 def test_augmentation_follows_torchs_generator():
-    transform, pixels = BatchTransform(crop_padding=2, flip=True), random_pixels(9)
+    transform, pixels = BatchTransform(crop_padding=2, flip=True), planes(random_pixels(9))
     torch.manual_seed(1)
     first = transform(pixels)
     assert not torch.equal(transform(pixels), first)
@@ -84,15 +88,15 @@ def test_every_mode_is_decoded(mode):
     image = Image.fromarray(random_pixels(1)[0]).convert(mode)
     dataset = datasets.Dataset.from_dict({"image": [image]}, features=datasets.Features({"image": datasets.Image()}))
     (actual,) = ImageDataset(prepare_images(dataset, 8, 3), 8, 3, BatchTransform()).pixels([0])
-    np.testing.assert_array_equal(actual, np.asarray(image.convert("RGB")))
+    np.testing.assert_array_equal(actual, planes(np.asarray(image.convert("RGB"))[None])[0])
 
 
 def test_other_sizes_are_resized_and_cropped_at_the_centre():
     wide = np.zeros((8, 24, 3), np.uint8)
     wide[:, 8:16] = 200
     grey = ImageDataset(prepare_images(as_dataset([wide]), 4, 1), 4, 1, BatchTransform())
-    assert grey.pixels([0]).shape == (1, 4, 4, 1)
-    np.testing.assert_array_equal(grey.pixels([0])[0, :, 1:3], np.full((4, 2, 1), 200))
+    assert grey.pixels([0]).shape == (1, 1, 4, 4)
+    np.testing.assert_array_equal(grey.pixels([0])[0, 0, :, 1:3], np.full((4, 2), 200))
 
 
 def test_selected_and_shuffled_datasets_keep_their_order():
@@ -163,7 +167,7 @@ def test_several_sets_as_one():
     first, second = random_pixels(3), random_pixels(4, seed=1)
     both = ConcatImages([image_dataset(first), image_dataset(second, labelled=False)])
     rows = both.__getitems__([5, 0, 2, 6])
-    expected = BatchTransform()(np.stack([second[2], first[0], first[2], second[3]]))
+    expected = BatchTransform()(planes(np.stack([second[2], first[0], first[2], second[3]])))
     torch.testing.assert_close(torch.stack([row["pixel_values"] for row in rows]), expected)
 
 
