@@ -4,10 +4,12 @@ import dataclasses
 import errno
 import hashlib
 import logging
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import aiohttp
 import datasets
 import numpy as np
 import pytest
@@ -276,6 +278,16 @@ def test_a_file_that_is_gone_is_out_of_reach(server, monkeypatch):
     monkeypatch.setattr(Wmt16, "corpus", dataclasses.replace(Wmt16.corpus, files={"test": (file,)}))
     with pytest.raises(CorpusNotFoundError, match=f"{url}/gone") as error:
         load_corpus("wmt16", "test")
+    one_sentence(error)
+
+
+def test_a_server_that_never_answers_is_given_up(monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(_files, "TIMEOUT", aiohttp.ClientTimeout(sock_read=0.1))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        published(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}", None)
+        with pytest.raises(CorpusNotFoundError, match="wmt16_sentences") as error:
+            load_corpus("wmt16", "test")
     one_sentence(error)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import datasets
 from datasets.download import DownloadConfig, DownloadManager
+from fsspec.exceptions import FSTimeoutError
 from huggingface_hub.errors import HfHubHTTPError
 
 from ._errors import CorpusNotFoundError, CorruptFileError
@@ -22,10 +23,15 @@ UNREACHABLE = (
     ConnectionError,
     FileNotFoundError,
     TimeoutError,
+    FSTimeoutError,  # a TimeoutError from Python 3.11 on
     aiohttp.ClientError,
     HfHubHTTPError.__bases__[0],  # the HTTPError of httpx or httpx2, whichever the Hub's client is built on
 )
 """What the Hub and downloads raise without a network, or when what they are asked for is not there."""
+
+# aiohttp's own limits, 30 s to connect and 5 minutes for a whole download, are too long for the one and too short for
+# the other.
+TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)
 
 
 def find_files(info: CorpusInfo, split: str, folder: Path | None) -> list[str | None]:
@@ -79,7 +85,11 @@ def download(file: SourceFile) -> str:
     """
     if file.url is None:
         raise CorpusNotFoundError(f"{file.name} has no public home")
-    config = DownloadConfig(cache_dir=str(datasets.config.DOWNLOADED_DATASETS_PATH), use_etag=False)
+    config = DownloadConfig(
+        cache_dir=str(datasets.config.DOWNLOADED_DATASETS_PATH),
+        use_etag=False,
+        storage_options={"client_kwargs": {"timeout": TIMEOUT}},
+    )
     path = str(DownloadManager(download_config=config).download(file.url))
     if not is_published(path, file):
         discard(path)
