@@ -37,10 +37,12 @@ def _coin_flips(rng: np.random.Generator, shape: tuple[int, int, int], probabili
 
 
 def _blobs(rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
-    sigma = 2.0 if shape[0] >= 64 else 1.5
-    # The paper's blobs are blurred over the channels, too.
-    blurred = gaussian_filter(_coin_flips(rng, shape, 0.7), sigma, mode="nearest")
-    return np.where(blurred < 0.75, np.float32(0), blurred)
+    height, width, channels = shape
+    sigma = 2.0 if height >= 64 else 1.5
+    # The paper's blobs are blurred over the colour channels, too, and cover more when they are not. So the blobs of
+    # a grey image are one channel of a colour image's.
+    blurred = gaussian_filter(_coin_flips(rng, (height, width, max(channels, 3)), 0.7), sigma, mode="nearest")
+    return np.where(blurred < 0.75, np.float32(0), blurred)[..., :channels]
 
 
 def _uniform(rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
@@ -91,6 +93,7 @@ def generate(
     Args:
         name: one of `NAMES`.
         image_size: side in pixels.
+        num_channels: 1 or 3; grey blobs are the first channel of the coloured ones.
         value_range: "signed" for inputs in [-1, 1] (the paper's CIFAR and Tiny ImageNet), "unit" for [0, 1] (MNIST and
             SVHN).
 

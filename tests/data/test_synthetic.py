@@ -59,6 +59,10 @@ def test_blobs_cover_a_fifth_of_the_image_and_have_definite_edges():
     np.testing.assert_allclose(generate("blobs", 2), 2 * images[:2] - 1)
 
 
+def test_grey_blobs_are_a_channel_of_coloured_ones():
+    np.testing.assert_array_equal(generate("blobs", 3, num_channels=1), generate("blobs", 3)[..., :1])
+
+
 def test_uniform_noise():
     assert generate("uniform", 100, value_range="unit").std() == pytest.approx(12**-0.5, abs=0.005)
 
