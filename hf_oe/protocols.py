@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _CIFAR_MEAN = (125.3 / 255, 123.0 / 255, 113.9 / 255)
 _CIFAR_STD = (63.0 / 255, 62.1 / 255, 66.7 / 255)
@@ -123,20 +123,7 @@ CIFAR10 = ImageProtocol(
     corpora=(*_NATURAL_ANOMALIES, "cifar100"),
 )
 
-CIFAR100 = ImageProtocol(
-    name="cifar100",
-    num_labels=100,
-    architecture={"paper": "wrn_40_4", "iclr": "wrn_40_2"},
-    dropout=0.3,
-    mean=_CIFAR_MEAN,
-    std=_CIFAR_STD,
-    value_range="signed",
-    crop_padding=4,
-    flip=True,
-    outlier_crop_padding=4,
-    outlier_flip=True,
-    corpora=(*_NATURAL_ANOMALIES, "cifar10"),
-)
+CIFAR100 = replace(CIFAR10, name="cifar100", num_labels=100, corpora=(*_NATURAL_ANOMALIES, "cifar10"))
 
 TINY_IMAGENET = ImageProtocol(
     name="tiny_imagenet",
