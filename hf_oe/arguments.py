@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from transformers import TrainingArguments
 
@@ -21,6 +24,10 @@ class OETrainingArguments(TrainingArguments):
     objective: str = field(
         default="uniform",
         metadata={"help": f"What is trained for on outliers; one of {', '.join(OBJECTIVES)} (paper: uniform)."},
+    )
+    objective_kwargs: dict | str | None = field(
+        default=None,
+        metadata={"help": "Further settings of the objective, as JSON: '{\"margin_in\": -25}'."},
     )
     outlier_weight: float = field(
         default=0.5,
@@ -63,7 +70,7 @@ class OETrainingArguments(TrainingArguments):
 
     def __post_init__(self):
         super().__post_init__()
-        OBJECTIVES[self.objective]
+        self.objective_kwargs = _objective_kwargs(self.objective, self.objective_kwargs)
         for name in self.score:
             SCORES[name]
         if self.outlier_batch_size is not None and self.outlier_batch_size < 1:
@@ -79,3 +86,20 @@ class OETrainingArguments(TrainingArguments):
             raise ValueError(f"`ood_trials` must be at least 1, got {self.ood_trials}.")
         if self.ood_base_rate <= 0:
             raise ValueError(f"`ood_base_rate` must be greater than 0, got {self.ood_base_rate}.")
+
+
+def _objective_kwargs(objective: str, given: dict | str | None) -> dict[str, Any]:
+    """Settings that the objective takes, from a dictionary or its JSON."""
+    known = list(inspect.signature(OBJECTIVES[objective]).parameters)[3:]
+    try:
+        settings = json.loads(given) if isinstance(given, str) else dict(given or {})
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`objective_kwargs` must be a dictionary or its JSON, got {given!r}.") from error
+    own = [name for name in known if name not in ("weight", "model", "inputs")]
+    for name in settings:
+        if name not in own:
+            raise ValueError(
+                f"`objective_kwargs` sets {name!r}, which the objective {objective!r} does not take: its settings are "
+                f"{', '.join(own) or 'none'}."
+            )
+    return settings

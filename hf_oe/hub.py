@@ -9,6 +9,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from .arguments import OETrainingArguments
+from .files import replacing
 
 _CARD = """---
 {metadata}
@@ -79,9 +80,8 @@ def write_model_card(
         table=table,
         figures="".join(f"![{caption}]({file})\n\n" for caption, file in figures.items()),
     )
-    temporary = f"{path}.tmp"
-    ModelCard(card).save(temporary)
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        ModelCard(card).save(temporary)
 
 
 def _eval_results(results: Mapping[str, Any]) -> list[EvalResult]:

@@ -15,7 +15,11 @@ All take
     outputs: the model's output, a mapping whose `"logits"` are float, `(batch, classes)`;
     labels: int64 `(batch,)`; undefined where the example is an outlier;
     is_outlier: bool `(batch,)`;
-    weight: the factor of the outlier part.
+    weight: the factor of the outlier part;
+and, if they name them among their keyword parameters,
+    model: the module, for further forward passes;
+    inputs: what went into it, a mapping without labels and mask.
+Any other keyword parameter is a setting that `objective_kwargs` may give.
 The two halves may differ in size: each part is a mean over its own half, never over the whole batch. Nothing is copied
 to the host, so a step never waits for the device.
 """

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .detection import auroc, roc_curve
+from .files import replacing
 from .published import PublishedTable
 from .suite import ERROR_DETECTION
 
@@ -238,9 +239,5 @@ def _save_panels(
         axes.remove()
     figure.supxlabel(axis_names[0], fontsize=10)
     figure.supylabel(axis_names[1], fontsize=10)
-    temporary = path.with_name(f"{path.name}.tmp")
-    try:
+    with replacing(path) as temporary:
         figure.savefig(temporary, format=path.suffix[1:], dpi=150)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

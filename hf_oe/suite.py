@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from .calibration import calibration_metrics, fit_temperature, max_softmax, rescale_confidence
 from .detection import detection_metrics
+from .files import replacing
 from .scores import SCORES
 
 ERROR_DETECTION = "error_detection"
@@ -304,8 +305,5 @@ def collect_logits(
 
 def write_results(path: str | os.PathLike, results: Mapping[str, Any]) -> None:
     """Writes a JSON file beside its place and renames it, so that it is complete or absent."""
-    temporary = f"{path}.tmp"
-    with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(results, file, indent=2)
-        file.write("\n")
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

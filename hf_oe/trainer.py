@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from transformers.trainer_utils import EvalLoopOutput, has_length
 from .arguments import OETrainingArguments
 from .data.mixing import STREAM_STATE, PairCollator, PairedDataset, PairSampler, Unlabelled
 from .data.streams import OutlierStream
+from .files import replacing
 from .objectives import OBJECTIVES
 from .suite import OODResults, OODSuite
 
@@ -154,9 +156,8 @@ class OETrainer(Trainer):
     def _save_rng_state(self, output_dir: str) -> None:
         super()._save_rng_state(output_dir)
         if self._stream_state is not None:
-            path = self._stream_state_path(output_dir)
-            torch.save(self._stream_state, f"{path}.tmp")
-            os.replace(f"{path}.tmp", path)
+            with replacing(self._stream_state_path(output_dir)) as temporary:
+                torch.save(self._stream_state, temporary)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
@@ -174,12 +175,22 @@ class OETrainer(Trainer):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         is_outlier, labels = inputs.pop("is_outlier"), inputs.pop("labels", None)
         outputs = model(**inputs)
-        parts = OBJECTIVES[self.args.objective](outputs, labels, is_outlier, weight=self.args.outlier_weight)
+        parts = self._objective(outputs, labels, is_outlier, model=model, inputs=inputs)
         for name, value in parts.items():
             self._loss_parts[name] = self._loss_parts.get(name, 0.0) + value.detach()
         self._loss_parts_count += 1
         loss = sum(parts.values())
         return (loss, outputs) if return_outputs else loss
+
+    def _objective(
+        self, outputs: Any, labels: Any, is_outlier: torch.Tensor, **context: Any
+    ) -> dict[str, torch.Tensor]:
+        """Calls the objective with the settings of the run, and with what it asks for of `context`."""
+        objective = OBJECTIVES[self.args.objective]
+        asked = {name: value for name, value in context.items() if name in inspect.signature(objective).parameters}
+        return objective(
+            outputs, labels, is_outlier, weight=self.args.outlier_weight, **self.args.objective_kwargs, **asked
+        )
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Adds each part of the objective as `loss_<part>`, averaged as `loss` is, to what the Trainer logs."""

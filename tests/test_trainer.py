@@ -6,7 +6,7 @@ from transformers import TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from hf_oe import OETrainer, OETrainingArguments
-from hf_oe.objectives import uniform
+from hf_oe.objectives import OBJECTIVES, uniform
 
 from .tiny import OUTLIERS, KillAt, Killed, Vectors, outlier_stream, tiny_model, tiny_trainer, weights
 
@@ -209,3 +209,31 @@ def test_calibration_on_held_out_examples(tmp_path):
     for corpus in ("far", "near"):
         assert 0 <= metrics[f"eval_calibration_{corpus}_mav"] <= metrics[f"eval_calibration_{corpus}_rms"] <= 1
     assert trainer.model.config.temperature == trainer.ood_results.temperature > 0
+
+
+def test_an_objective_gets_its_settings_and_what_it_asks_for(tmp_path):
+    seen = []
+
+    @OBJECTIVES.register("asks")
+    def asks(outputs, labels, is_outlier, *, weight, model, inputs, margin=0.0):
+        seen.append((model(**inputs)["logits"].shape, margin))
+        return uniform(outputs, labels, is_outlier, weight=weight)
+
+    try:
+        settings = {"objective": "asks", "objective_kwargs": '{"margin": 2.5}'}
+        tiny_trainer(tmp_path, OUTLIERS["map-style"](), max_steps=1, **settings).train()
+    finally:
+        del OBJECTIVES["asks"]
+    assert seen == [((10, 3), 2.5)]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"margin": 1}, "'margin', which the objective 'uniform' does not take: its settings are none"),
+        ("{margin}", "must be a dictionary or its JSON, got '{margin}'"),
+    ],
+)
+def test_unknown_settings_of_an_objective_are_named(tmp_path, given, message):
+    with pytest.raises(ValueError, match=message):
+        OETrainingArguments(str(tmp_path), objective_kwargs=given)
