@@ -6,7 +6,7 @@ import copy
 import json
 import logging
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,6 +80,13 @@ class ImageExperimentArguments:
     )
     exclude: str | None = field(
         default=None, metadata={"help": "Boolean column of the outlier sets; rows where it is true are left out."}
+    )
+    decontaminate: bool = field(
+        default=False,
+        metadata={
+            "help": "Remove outliers that are copies of in-distribution or test images, also re-encoded, mirrored, "
+            "shifted or resized; what was removed is in the results and the model card."
+        },
     )
     outlier_crop: Literal["auto", "random", "center"] = field(
         default="auto",
@@ -161,6 +168,7 @@ def run_image_experiment(
             exclude=args.exclude,
             outlier_crop=args.outlier_crop,
             hold_out=args.hold_out,
+            remove_copies=args.decontaminate,
         )
     from_scratch = (args.baseline_epochs, args.baseline_learning_rate)
     baseline = _stage("baseline", protocol, args, training_args, images, from_scratch)
@@ -191,8 +199,6 @@ def _check_output_dir(output_dir: Path, training_args: OETrainingArguments) -> N
 def _new_model(protocol: ImageProtocol, name: str, label_names: list[str] | None) -> PreTrainedModel:
     """The named network in the protocol's form; a saved one keeps its own."""
     settings: dict[str, Any] = {"num_channels": protocol.num_channels}
-    if protocol.dropout is not None:
-        settings["dropout"] = protocol.dropout
     if label_names:
         settings["id2label"] = dict(enumerate(label_names))
     return create_classifier(name, protocol.num_labels, **settings)
@@ -272,6 +278,7 @@ def _summary(
         "calibration": [row for stage in by_stage.values() for row in stage["calibration"]],
         "train_seconds": {stage: _train_seconds(trainer) for stage, trainer in zip(results, trainers, strict=True)},
         "left_out": images.left_out,
+        "decontamination": {source: asdict(report) for source, report in images.decontamination.items()},
     }
 
 

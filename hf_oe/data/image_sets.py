@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import datasets
 from torch.utils.data import Dataset
@@ -14,6 +15,7 @@ from transformers.trainer_utils import has_length
 from ..protocols import ImageProtocol
 from . import synthetic
 from .corpora import CorpusNotFoundError, list_corpora, load_source
+from .decontaminate import DecontaminationReport, decontaminate
 from .images import (
     BatchTransform,
     ConcatImages,
@@ -38,6 +40,7 @@ class ImageSets:
         ood: test anomalies by name.
         left_out: anomaly corpora that could not be reached.
         label_names: of the classes, where the corpus has them.
+        decontamination: by outlier set, what was removed from it; empty where that was not asked for.
     """
 
     train: Dataset
@@ -47,6 +50,7 @@ class ImageSets:
     left_out: list[str]
     label_names: list[str] | None
     held_out: Dataset | None = None
+    decontamination: dict[str, DecontaminationReport] = field(default_factory=dict)
 
 
 def load_image_sets(
@@ -57,6 +61,7 @@ def load_image_sets(
     exclude: str | None = None,
     outlier_crop: str = "auto",
     hold_out: int = 0,
+    remove_copies: bool = False,
     seed: int = 0,
 ) -> ImageSets:
     """Loads and prepares everything; a test corpus out of reach is left out with a warning.
@@ -67,18 +72,26 @@ def load_image_sets(
         exclude: boolean column; outliers for which it is true are dropped.
         outlier_crop: "random", "center" or "auto", see `ImageExperimentArguments`.
         hold_out: number of training examples to set aside.
+        remove_copies: whether outliers that are copies of in-distribution or test images are dropped, see
+            `hf_oe.data.decontaminate`.
 
     Raises `CorpusNotFoundError` if the in-distribution set, an outlier set or all test corpora are out of reach.
     """
     train = _load(protocol.name, protocol.train_split, data_dir)
     plain = BatchTransform(protocol.mean, protocol.std)
     augmented = BatchTransform(protocol.mean, protocol.std, protocol.crop_padding, protocol.flip)
-    test_set = _prepared(_load(protocol.name, protocol.test_split, data_dir), protocol, plain)
+    test = _load(protocol.name, protocol.test_split, data_dir)
+    test_set = _prepared(test, protocol, plain)
+    others: dict[str, datasets.Dataset] = {f"{protocol.name} {protocol.test_split}": test}
     ood, left_out = {}, []
     for source in ood_corpora:
         name = Path(source).stem if Path(source).suffix else source
         try:
-            ood[name] = _anomalies(source, name, protocol, len(test_set), data_dir, seed)
+            if source in synthetic.NAMES:
+                ood[name] = _synthetic(source, len(test_set), protocol, seed)
+            else:
+                others[name] = _load(source, "test", data_dir)
+                ood[name] = _anomalies(others[name], name, protocol)
         except CorpusNotFoundError as error:
             logger.warning("Test corpus %s is left out: %s", name, error)
             left_out.append(name)
@@ -88,6 +101,10 @@ def load_image_sets(
             "put <corpus>/test.parquet files into --data_dir."
         )
     label = train.features.get("label")
+    raw_outliers = {
+        source: _raw_outliers(source, data_dir, exclude) for source in outliers if source not in synthetic.NAMES
+    }
+    reports = _remove_copies(raw_outliers, train, others) if remove_copies else {}
     held_out = None
     if hold_out:
         if not 0 < hold_out < len(train):
@@ -97,11 +114,20 @@ def load_image_sets(
     return ImageSets(
         train=_prepared(train, protocol, augmented),
         test=test_set,
-        outliers=_outliers(outliers, protocol, data_dir, exclude, outlier_crop, seed),
+        outliers=_joined(
+            {
+                # Another seed than the test anomalies', which may be of the same kind.
+                source: _outlier_images(raw_outliers[source], protocol, outlier_crop)
+                if source in raw_outliers
+                else _synthetic(source, 50_000, protocol, seed + 1)
+                for source in outliers
+            }
+        ),
         ood=ood,
         left_out=left_out,
         label_names=getattr(label, "names", None),
         held_out=held_out,
+        decontamination=reports,
     )
 
 
@@ -124,43 +150,14 @@ def _synthetic(name: str, count: int, protocol: ImageProtocol, seed: int) -> Dat
     )
 
 
-def _anomalies(
-    source: str, name: str, protocol: ImageProtocol, count: int, data_dir: str | None, seed: int
-) -> Dataset:
-    if source in synthetic.NAMES:
-        return _synthetic(source, count, protocol, seed)
+def _anomalies(dataset: datasets.Dataset, name: str, protocol: ImageProtocol) -> Dataset:
     transform = BatchTransform(protocol.mean, protocol.std, invert=name in protocol.inverted)
-    dataset = _load(source, "test", data_dir)
     return _prepared(dataset.select_columns("image"), protocol, transform)
 
 
-def _outliers(
-    sources: Sequence[str],
-    protocol: ImageProtocol,
-    data_dir: str | None,
-    exclude: str | None,
-    crop: str,
-    seed: int,
-) -> Dataset:
-    parts = []
-    for source in sources:
-        if source in synthetic.NAMES:
-            # Another seed than the test anomalies', which may be of the same kind.
-            parts.append(_synthetic(source, 50_000, protocol, seed + 1))
-        else:
-            parts.append(_outlier_images(source, protocol, data_dir, exclude, crop))
-    if len(parts) == 1:
-        return parts[0]
-    if not all(has_length(part) for part in parts):
-        raise ValueError(
-            f"`outliers` {', '.join(sources)} cannot be mixed, since one is streamed: name that one alone."
-        )
-    return ConcatImages(parts)
-
-
-def _outlier_images(
-    source: str, protocol: ImageProtocol, data_dir: str | None, exclude: str | None, crop: str
-) -> Dataset:
+def _raw_outliers(
+    source: str, data_dir: str | None, exclude: str | None
+) -> datasets.Dataset | datasets.IterableDataset:
     info = list_corpora().get(source)
     streamed = info is not None and info.streamed_only
     dataset = load_source(source, "train", data_dir, streaming=True) if streamed else _load(source, "train", data_dir)
@@ -171,13 +168,41 @@ def _outlier_images(
             f"`exclude` names {exclude!r}, which is no column of the outlier set {source!r}, whose columns are "
             f"{', '.join(dataset.column_names)}."
         )
-    dataset = dataset.select_columns("image")
+    return dataset.select_columns("image")
+
+
+def _remove_copies(
+    outliers: dict[str, Any], train: datasets.Dataset, others: dict[str, datasets.Dataset]
+) -> dict[str, DecontaminationReport]:
+    """Takes copies of in-distribution and test images out of each set of `outliers`; returns what was removed."""
+    reports = {}
+    for source, dataset in outliers.items():
+        if not isinstance(dataset, datasets.Dataset):
+            raise ValueError(
+                f"`decontaminate` needs the whole outlier set, but {source!r} is streamed: name another set, or "
+                "decontaminate a copy of it beforehand."
+            )
+        outliers[source], reports[source] = decontaminate(dataset, train, others)
+    return reports
+
+
+def _outlier_images(
+    dataset: datasets.Dataset | datasets.IterableDataset, protocol: ImageProtocol, crop: str
+) -> Dataset:
     transform = BatchTransform(protocol.mean, protocol.std, protocol.outlier_crop_padding, protocol.outlier_flip)
-    if streamed:
+    if isinstance(dataset, datasets.IterableDataset):
         return stream_photographs(dataset, protocol.image_size, protocol.num_channels, transform)
     if crop == "random" or (crop == "auto" and _are_photographs(dataset, 2 * protocol.image_size)):
         return PhotographDataset(dataset, protocol.image_size, protocol.num_channels, transform)
     return _prepared(dataset, protocol, transform)
+
+
+def _joined(parts: dict[str, Dataset]) -> Dataset:
+    if len(parts) == 1:
+        return next(iter(parts.values()))
+    if not all(has_length(part) for part in parts.values()):
+        raise ValueError(f"`outliers` {', '.join(parts)} cannot be mixed, since one is streamed: name that one alone.")
+    return ConcatImages(parts.values())
 
 
 def _are_photographs(dataset: datasets.Dataset, side: int) -> bool:

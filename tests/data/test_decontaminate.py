@@ -6,22 +6,9 @@ import datasets
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.ndimage import gaussian_filter
 
 from hf_oe.data.decontaminate import decontaminate, decontaminate_text, drop_classes
-
-
-def structured_images(count, seed, size=32):
-    """uint8 (count, size, size, 3): coloured blotches with grey detail, no two alike."""
-    noise = np.random.default_rng(seed).normal(size=(count, size, size, 4))
-    blotches = 6 * gaussian_filter(noise[..., :3], (0, size / 8, size / 8, 0)) * size / 32
-    detail = gaussian_filter(noise[..., 3:], (0, 1, 1, 0))
-    return np.clip(128 + 60 * blotches + 40 * detail, 0, 255).astype(np.uint8)
-
-
-def as_dataset(pictures, column="image"):
-    pictures = [Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture for picture in pictures]
-    return datasets.Dataset.from_dict({column: pictures}, features=datasets.Features({column: datasets.Image()}))
+from tests.pictures import as_dataset, structured_images
 
 
 def jpeg(picture):
@@ -138,7 +125,7 @@ def test_results_do_not_depend_on_the_chunks(in_distribution, monkeypatch):
     outliers = np.concatenate([structured_images(10, seed=1), in_distribution[::-1, :, ::-1], in_distribution[:5]])
     _, whole = decontaminate(outliers, in_distribution)
     for name, size in {"_CHUNK": 16, "_DECODED": 7, "_QUERIES": 5, "_REFERENCES": 9, "_PAIRS": 4}.items():
-        monkeypatch.setattr(f"hf_oe.data.decontaminate.{name}", size)
+        monkeypatch.setattr(f"hf_oe.data.decontaminate._images.{name}", size)
     _, parts = decontaminate(outliers, in_distribution)
     assert [(match.index, match.corpus_index) for match in parts.matches] == [
         (match.index, match.corpus_index) for match in whole.matches

@@ -1,9 +1,4 @@
-"""Outliers that are in-distribution or test examples in disguise: found, removed and reported.
-
-Outlier Exposure assumes that outliers and test anomalies are disjoint, and that no outlier is in-distribution:
-Hendrycks et al. (2018) take the CIFAR images out of 80 Million Tiny Images, and the classes of ImageNet-1K out of
-ImageNet-22K.
-`decontaminate` compares images, `decontaminate_text` texts; `drop_classes` goes by labels.
+"""Finds outlier images that are copies of others.
 
 Images are compared in two steps. Low frequencies of the grey 32 x 32 thumbnail, weighted towards the centre, propose
 candidates by a matrix product; horizontal mirroring only changes the sign of the odd frequencies, so it costs nothing.
@@ -13,8 +8,6 @@ Candidates are then compared pixel by pixel, in colour, mirrored or not, shifted
 from __future__ import annotations
 
 import hashlib
-import re
-from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,7 +17,7 @@ import torch
 from PIL import Image
 from tqdm.auto import tqdm
 
-from ..registry import nearest_names
+from ._report import DecontaminationReport, Match, check_names, without
 
 if TYPE_CHECKING:
     import datasets
@@ -41,78 +34,6 @@ _PAIRS = 256  # candidates verified at a time
 _MAX_BRIGHTNESS_CHANGE = 8.0
 _MIN_SIMILARITY = 0.94
 _MAX_CANDIDATES = 10
-
-
-# ---- Report ----
-
-
-@dataclass(frozen=True)
-class Match:
-    """An outlier that was removed, and why.
-
-    Attributes:
-        index: row of the outlier in the set as it was given.
-        corpus, corpus_index: the set it was found in, and the row there.
-        kind: "exact" for the same pixels or the same text, "near" for an altered copy.
-        distance: between images, the root mean square difference of the thumbnails' pixels in grey levels of 255;
-            between texts, the share of the outlier's n-grams that the corpus does not have.
-        mirrored: whether the image is that one's mirror image.
-    """
-
-    index: int
-    corpus: str
-    corpus_index: int
-    kind: str
-    distance: float = 0.0
-    mirrored: bool = False
-
-
-@dataclass(frozen=True)
-class DecontaminationReport:
-    """What was compared and what was removed.
-
-    Attributes:
-        num_outliers: examples before the removal.
-        corpora: examples of each set that the outliers were compared with.
-        criterion: when an example counts as a near copy, in words.
-        matches: one for each outlier removed, by index.
-    """
-
-    num_outliers: int
-    corpora: dict[str, int]
-    criterion: str
-    matches: list[Match]
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        """`{corpus: {"exact": int, "near": int}}`; an outlier counts for the first corpus that it was found in."""
-        counts = Counter((match.corpus, match.kind) for match in self.matches)
-        return {name: {kind: counts[name, kind] for kind in ("exact", "near")} for name in self.corpora}
-
-    def to_markdown(self, max_matches: int = 10) -> str:
-        """A section for the model card: a table of the counts, then the first `max_matches` removals."""
-        share = len(self.matches) / max(self.num_outliers, 1)
-        lines = [
-            "## Decontamination of the outliers",
-            "",
-            f"{len(self.matches):,} of {self.num_outliers:,} outliers ({share:.2%}) were removed. {self.criterion}",
-            "",
-            "| compared with | examples | exact copies | near copies |",
-            "| --- | ---: | ---: | ---: |",
-        ]
-        for name, counts in self.counts().items():
-            lines.append(f"| {name} | {self.corpora[name]:,} | {counts['exact']:,} | {counts['near']:,} |")
-        shown = self.matches[:max_matches]
-        if shown:
-            lines += ["", "| outlier | copy of | kind | distance |", "| ---: | --- | --- | ---: |"]
-        for match in shown:
-            kind = f"{match.kind}, mirrored" if match.mirrored else match.kind
-            lines.append(f"| {match.index} | {match.corpus} {match.corpus_index} | {kind} | {match.distance:.3g} |")
-        if len(self.matches) > len(shown):
-            lines += ["", f"{len(self.matches) - len(shown):,} more are not listed."]
-        return "\n".join(lines) + "\n"
-
-
-# ---- Images ----
 
 
 def decontaminate(
@@ -151,7 +72,7 @@ def decontaminate(
         >>> print(report.to_markdown())
     """
     source = _ImageSource("outliers", outliers, image_column)
-    sets = {"in_distribution": in_distribution, **_check_names(test_anomalies)}
+    sets = {"in_distribution": in_distribution, **check_names(test_anomalies)}
     sources = [_ImageSource(name, images, image_column) for name, images in sets.items()]
     references = [_ReferenceImages(reference) for reference in sources]
     limits = max_distance, max_relative_distance
@@ -171,18 +92,7 @@ def decontaminate(
         ),
         matches=[matches[index] for index in sorted(matches)],
     )
-    return _without(outliers, matches), report
-
-
-def _without(outliers: datasets.Dataset | np.ndarray, removed: Mapping[int, Match]) -> datasets.Dataset | np.ndarray:
-    kept = np.setdiff1d(np.arange(len(outliers)), list(removed))
-    return outliers[kept] if isinstance(outliers, np.ndarray) else outliers.select(kept)
-
-
-def _check_names(test_anomalies: Mapping[str, object] | None) -> Mapping[str, object]:
-    if "in_distribution" in (test_anomalies or {}):
-        raise ValueError("`test_anomalies` has a set named 'in_distribution', which is the other argument: rename it.")
-    return test_anomalies or {}
+    return without(outliers, matches), report
 
 
 class _ImageSource:
@@ -388,203 +298,3 @@ def _distances(images: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.n
                 distance = np.sqrt(np.einsum("nyxc,nyxc->n", difference, difference) / difference[0].size)
                 np.minimum(distances[mirrored], distance, out=distances[mirrored])
     return distances.min(axis=0), contrast, distances.argmin(axis=0) == 1
-
-
-# ---- Text ----
-
-
-def decontaminate_text(
-    outliers: datasets.Dataset,
-    in_distribution: datasets.Dataset,
-    test_anomalies: Mapping[str, datasets.Dataset] | None = None,
-    text_column: str = "text",
-    ngram: int = 8,
-    min_overlap: float = 0.5,
-) -> tuple[datasets.Dataset, DecontaminationReport]:
-    """Removes outlier texts whose word n-grams are, in large part, in the in-distribution or a test set.
-
-    Words are compared without case and punctuation; all numbers count as one word and `<unk>` as none, so that raw
-    text can be compared with preprocessed corpora such as the Penn Treebank. A text shorter than `ngram` words is a
-    copy only of a text with the same words, a text without words of none. Memory grows with the other sets, by 16
-    bytes a word.
-
-    Args:
-        outliers, in_distribution: with a `text_column` of strings.
-        test_anomalies: further sets by name.
-        ngram: words in an n-gram; 8 is the usual choice for deduplicating training text.
-        min_overlap: share of an outlier's n-grams from which on it counts as a near copy, in (0, 1].
-
-    Returns:
-        The outliers that stay, in their order, and the report on the others. A match names the text that shares most
-        n-grams among those that hold them first.
-
-    Raises:
-        TypeError: a set is no `datasets.Dataset`.
-        ValueError: a set is empty or has no `text_column`, or `ngram` or `min_overlap` is out of range.
-    """
-    if ngram < 1:
-        raise ValueError(f"`ngram` is {ngram}: give a number of words, at least 1.")
-    if not 0 < min_overlap <= 1:
-        raise ValueError(f"`min_overlap` is {min_overlap}: give a share above 0 and up to 1.")
-    sets = {"in_distribution": in_distribution, **_check_names(test_anomalies)}
-    for name, texts in {"outliers": outliers, **sets}.items():
-        _check_texts(name, texts, text_column)
-    hasher = _NgramHasher(ngram)
-    references = [_ReferenceTexts(name, texts[text_column], hasher) for name, texts in sets.items()]
-    matches: dict[int, Match] = {}
-    for row, text in enumerate(tqdm(outliers[text_column], desc="Comparing outliers", unit="text")):
-        hashes = hasher(text)
-        found = (reference.match(row, text, hashes, min_overlap) for reference in references)
-        if match := next(filter(None, found), None):
-            matches[row] = match
-    report = DecontaminationReport(
-        num_outliers=len(outliers),
-        corpora={name: len(texts) for name, texts in sets.items()},
-        criterion=f"Near copies share at least {min_overlap:.0%} of their {ngram}-grams of words with the corpus.",
-        matches=list(matches.values()),
-    )
-    return _without(outliers, matches), report
-
-
-def _check_texts(name: str, texts: datasets.Dataset, column: str) -> None:
-    import datasets
-
-    if not isinstance(texts, datasets.Dataset):
-        raise TypeError(f"`{name}` is a {type(texts).__name__}: give a datasets.Dataset.")
-    if column not in texts.column_names:
-        raise ValueError(
-            f"`{name}` has no column {column!r}; its columns are {', '.join(texts.column_names)}: name the one that "
-            "holds the texts with `text_column`."
-        )
-    if not len(texts):
-        raise ValueError(f"`{name}` is empty: give at least one text.")
-
-
-def _words(text: str) -> list[str]:
-    words = re.findall(r"\w+", text.lower().replace("<unk>", " "))
-    # The Penn Treebank of Mikolov et al. has N for every number.
-    return ["n" if word[0].isdigit() else word for word in words]
-
-
-class _NgramHasher:
-    """Hashes (n,) uint64 of a text's word n-grams; of all its words, if they are fewer."""
-
-    def __init__(self, ngram: int):
-        self.ngram = ngram
-        self._hashes: dict[str, int] = {}
-
-    def __call__(self, text: str) -> np.ndarray:
-        words = np.array([self._word(word) for word in _words(text)], np.uint64)
-        length = min(self.ngram, len(words))
-        if not length:
-            return words
-        # A polynomial hash in arithmetic modulo 2^64; texts of fewer words start from another value.
-        hashes = np.full(len(words) - length + 1, length, np.uint64)
-        for offset in range(length):
-            hashes = hashes * np.uint64(0x9E3779B97F4A7C15) + words[offset : offset + len(hashes)]
-        return hashes
-
-    def _word(self, word: str) -> int:
-        if word not in self._hashes:
-            self._hashes[word] = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
-        return self._hashes[word]
-
-
-class _ReferenceTexts:
-    """The n-grams of a set, each with the first text that holds it."""
-
-    def __init__(self, name: str, texts: Sequence[str], hasher: _NgramHasher):
-        self.name = name
-        self.first_row: dict[bytes, int] = {}
-        hashes, lengths = [np.empty(0, np.uint64)], []
-        for row, text in enumerate(tqdm(texts, desc=f"Reading {name}", unit="text")):
-            self.first_row.setdefault(_text_digest(text), row)
-            hashes.append(hasher(text))
-            lengths.append(len(hashes[-1]))
-        self.hashes, first = np.unique(np.concatenate(hashes), return_index=True)
-        self.rows = np.repeat(np.arange(len(lengths)), lengths)[first]
-
-    def match(self, row: int, text: str, hashes: np.ndarray, min_overlap: float) -> Match | None:
-        if not len(hashes):
-            return None
-        if (same := self.first_row.get(_text_digest(text))) is not None:
-            return Match(row, self.name, same, "exact")
-        if not len(self.hashes):
-            return None
-        places = np.searchsorted(self.hashes, hashes).clip(max=len(self.hashes) - 1)
-        shared = self.hashes[places] == hashes
-        overlap = float(shared.mean())
-        if overlap < min_overlap:
-            return None
-        nearest = int(np.bincount(self.rows[places[shared]]).argmax())
-        return Match(row, self.name, nearest, "near", 1 - overlap)
-
-
-def _text_digest(text: str) -> bytes:
-    return hashlib.blake2b(text.strip().encode(), digest_size=16).digest()
-
-
-# ---- Classes ----
-
-
-def drop_classes(dataset: datasets.Dataset, names: Sequence[str], column: str = "label") -> datasets.Dataset:
-    """Leaves out examples of classes that overlap with the in-distribution or test classes.
-
-    Args:
-        dataset: with a `column` of class labels or of strings.
-        names: class names or WordNet ids, without regard to case and underscores. A class called `"n02123045: tabby,
-            tabby cat"` answers to all of it, to `"n02123045"`, `"tabby"` and `"tabby cat"`.
-
-    Raises:
-        TypeError: `names` is one string, or `column` holds neither class labels nor strings.
-        ValueError: `column` is no column, or a name is no class of it; the nearest ones are named.
-
-    Example:
-        >>> outliers = drop_classes(load_corpus("tiny_imagenet", "train"), ["tabby cat", "n02106662"])
-    """
-    if isinstance(names, str):
-        raise TypeError(f"`names` is the string {names!r}: give a list of class names.")
-    labels, classes = _labels(dataset, column)
-    classes_of: dict[str, set[int]] = {}
-    for number, name in enumerate(classes):
-        for alias in _aliases(name):
-            classes_of.setdefault(alias, set()).add(number)
-    dropped: set[int] = set()
-    for name in names:
-        alias = _normalised(name)
-        if alias not in classes_of:
-            raise ValueError(
-                f"`names` has {name!r}, which is no class of column {column!r}: "
-                f"{nearest_names(alias, sorted(classes_of))}The column has {len(classes)} classes, such as "
-                f"{', '.join(map(repr, classes[:3]))}."
-            )
-        dropped |= classes_of[alias]
-    return dataset.select(np.flatnonzero(~np.isin(labels, list(dropped))))
-
-
-def _labels(dataset: datasets.Dataset, column: str) -> tuple[np.ndarray, Sequence[str]]:
-    """Class of each row as a number, and the classes' names."""
-    import datasets
-
-    if column not in dataset.column_names:
-        raise ValueError(
-            f"`column` {column!r} is not in the dataset, whose columns are {', '.join(dataset.column_names)}."
-        )
-    feature = dataset.features[column]
-    values = dataset.with_format(None)[column][:]
-    if isinstance(feature, datasets.ClassLabel):
-        return np.array(values), feature.names
-    if isinstance(feature, datasets.Value) and feature.dtype in ("string", "large_string"):
-        names, labels = np.unique(np.array(values), return_inverse=True)
-        return labels, names.tolist()
-    raise TypeError(f"`column` {column!r} holds {feature}: name one of class labels (datasets.ClassLabel) or strings.")
-
-
-def _normalised(name: str) -> str:
-    return name.replace("_", " ").strip().lower()
-
-
-def _aliases(name: str) -> set[str]:
-    synset, colon, synonyms = name.partition(":")
-    parts = [name, synset, synonyms] if colon else [name]
-    return {_normalised(alias) for part in parts for alias in (part, *part.split(","))}
