@@ -71,11 +71,11 @@ class ImageExperimentArguments:
     ood_corpora: list[str] | None = field(
         default=None, metadata={"help": "Test anomalies, named like --outliers (default: the paper's)."}
     )
-    hold_out: int = field(
-        default=0,
+    hold_out: int | None = field(
+        default=None,
         metadata={
-            "help": "Training examples kept out to fit the softmax temperature, for calibration as in Table 7 (paper: "
-            "6000 for MNIST, 5000 for SVHN and CIFAR, 10000 for Tiny ImageNet); 0 for none."
+            "help": "Training examples kept out to fit the softmax temperature, for calibration as in Table 7; 0 for "
+            "none (default: the paper's number, at most a tenth of the training set)."
         },
     )
     exclude: str | None = field(

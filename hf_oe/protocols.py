@@ -24,6 +24,7 @@ class ImageProtocol:
         crop_padding, flip: training augmentation; `outlier_crop_padding` and `outlier_flip` that of the outliers.
         corpora: test anomalies of the paper.
         recall_level: at which false positives are counted; the first is the main one.
+        hold_out: training examples kept out for the softmax temperature (section 4.4.1).
         inverted: corpora whose images are turned from black on white to white on black.
     """
 
@@ -51,6 +52,7 @@ class ImageProtocol:
     outlier_flip: bool = False
     outliers: tuple[str, ...] = ("random_images_300k",)
     recall_level: tuple[float, ...] = (0.95,)
+    hold_out: int = 5000
     inverted: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -79,6 +81,7 @@ MNIST = ImageProtocol(
         "omniglot",
     ),
     recall_level=(0.95, 0.99),
+    hold_out=6000,
     inverted=frozenset({"omniglot"}),
 )
 
@@ -135,6 +138,7 @@ TINY_IMAGENET = ImageProtocol(
     crop_padding=8,
     flip=True,
     outliers=("imagenet22k",),
+    hold_out=10_000,
     corpora=(*_NATURAL_ANOMALIES, "imagenet"),
 )
 

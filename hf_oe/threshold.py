@@ -11,6 +11,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch.utils.data import Dataset
 
+from .config import update_oe_settings
 from .scores import SCORES
 from .suite import collect_logits, predictor
 
@@ -113,8 +114,7 @@ def fit_threshold(
         achieved=float(np.mean(scores >= value)),
         examples=len(scores),
     )
-    if hasattr(model, "config"):
-        model.config.oe = {**(getattr(model.config, "oe", None) or {}), "threshold": asdict(threshold)}
+    update_oe_settings(model, threshold=asdict(threshold))
     return threshold
 
 

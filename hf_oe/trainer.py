@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -14,11 +15,14 @@ from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput, has_length
 
 from .arguments import OETrainingArguments
+from .config import update_oe_settings
 from .data.mixing import STREAM_STATE, PairCollator, PairedDataset, PairSampler, Unlabelled
 from .data.streams import OutlierStream
 from .files import replacing
 from .objectives import OBJECTIVES
 from .suite import OODResults, OODSuite
+
+logger = logging.getLogger(__name__)
 
 
 class OETrainer(Trainer):
@@ -225,16 +229,29 @@ class OETrainer(Trainer):
                 loader = self.get_test_dataloader(Unlabelled(self._prepared(dataset)))
                 corpora[name] = _logits(super().evaluation_loop(loader, f"OOD {name}", False, ignore_keys, "ood"))
             self.ood_results = self.suite.evaluate_logits(logits, corpora, labels)
-            if self.calibration_dataset is not None:
+            if self.calibration_dataset is not None and labels is not None:
                 loader = self.get_test_dataloader(self._prepared(self.calibration_dataset))
                 held_out = super().evaluation_loop(loader, "Calibration", False, ignore_keys, "calibration")
-                self.ood_results.temperature, self.ood_results.calibration = self.suite.calibrate(
-                    (_logits(held_out), held_out.label_ids), logits, labels, corpora
-                )
-                self.model.config.temperature = self.ood_results.temperature
+                self._calibrate((_logits(held_out), held_out.label_ids), logits, labels, corpora)
             figures = {f"{metric_key_prefix}_{key}": value for key, value in self.ood_results.metrics().items()}
             output.metrics.update({key: value for key, value in figures.items() if key not in output.metrics})
         return output
+
+    def _calibrate(
+        self,
+        held_out: tuple[np.ndarray, np.ndarray],
+        logits: np.ndarray,
+        labels: np.ndarray,
+        corpora: Mapping[str, np.ndarray],
+    ) -> None:
+        """Adds the temperature and the calibration with it to `ood_results`; without one there, a warning says why."""
+        try:
+            temperature, rows = self.suite.calibrate(held_out, logits, labels, corpora)
+        except ValueError as error:
+            logger.warning("Calibration is left out, since no temperature fits `calibration_dataset`: %s", error)
+            return
+        self.ood_results.temperature, self.ood_results.calibration = temperature, rows
+        update_oe_settings(self.model, temperature=temperature)
 
     def _share_buffers(self) -> None:
         """Gives every process the first one's buffers, so that all evaluate the model that is saved."""

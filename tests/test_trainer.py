@@ -6,9 +6,10 @@ from transformers import TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from hf_oe import OETrainer, OETrainingArguments
+from hf_oe.config import oe_settings
 from hf_oe.objectives import OBJECTIVES, uniform
 
-from .tiny import OUTLIERS, KillAt, Killed, Vectors, outlier_stream, tiny_model, tiny_trainer, weights
+from .tiny import OUTLIERS, KillAt, Killed, TinyClassifier, Vectors, outlier_stream, tiny_model, tiny_trainer, weights
 
 
 def assert_same_weights(actual, expected, **tolerance):
@@ -208,7 +209,17 @@ def test_calibration_on_held_out_examples(tmp_path):
     metrics = trainer.evaluate()
     for corpus in ("far", "near"):
         assert 0 <= metrics[f"eval_calibration_{corpus}_mav"] <= metrics[f"eval_calibration_{corpus}_rms"] <= 1
-    assert trainer.model.config.temperature == trainer.ood_results.temperature > 0
+    assert oe_settings(trainer.model)["temperature"] == trainer.ood_results.temperature > 0
+    trainer.save_model()
+    assert oe_settings(TinyClassifier.from_pretrained(tmp_path)) == oe_settings(trainer.model)
+
+
+def test_calibration_is_left_out_with_a_warning_where_no_temperature_fits(tmp_path, caplog):
+    trainer = tiny_trainer(tmp_path, OUTLIERS["map-style"](), learning_rate=0.5, num_train_epochs=4)
+    trainer.calibration_dataset = Vectors(1, noise=0.0)
+    trainer.train()
+    assert "eval_ood_far_auroc" in trainer.evaluate()
+    assert trainer.ood_results.calibration == [] and "hold out more" in caplog.text
 
 
 def test_an_objective_gets_its_settings_and_what_it_asks_for(tmp_path):

@@ -60,7 +60,7 @@ def load_image_sets(
     data_dir: str | None = None,
     exclude: str | None = None,
     outlier_crop: str = "auto",
-    hold_out: int = 0,
+    hold_out: int | None = None,
     remove_copies: bool = False,
     seed: int = 0,
 ) -> ImageSets:
@@ -71,7 +71,7 @@ def load_image_sets(
             data.
         exclude: boolean column; outliers for which it is true are dropped.
         outlier_crop: "random", "center" or "auto", see `ImageExperimentArguments`.
-        hold_out: number of training examples to set aside.
+        hold_out: number of training examples to set aside; by default the protocol's, at most a tenth of them all.
         remove_copies: whether outliers that are copies of in-distribution or test images are dropped, see
             `hf_oe.data.decontaminate`.
 
@@ -106,6 +106,8 @@ def load_image_sets(
     }
     reports = _remove_copies(raw_outliers, train, others) if remove_copies else {}
     held_out = None
+    if hold_out is None:
+        hold_out = min(protocol.hold_out, len(train) // 10)
     if hold_out:
         if not 0 < hold_out < len(train):
             raise ValueError(f"`hold_out` must be less than the {len(train)} training examples, got {hold_out}.")

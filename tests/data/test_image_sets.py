@@ -48,6 +48,12 @@ def test_held_out_examples_are_not_trained_on(data_dir):
     assert (len(held_out), len(train), len(held_out & train)) == (5, 25, 0)
 
 
+@pytest.mark.parametrize(("hold_out", "held_out"), [(None, 3), (0, None)])
+def test_a_tenth_is_held_out_of_a_small_set_unless_told_otherwise(data_dir, hold_out, held_out):
+    sets = load_image_sets(MNIST, ["outside"], ["strange"], data_dir, hold_out=hold_out)
+    assert (sets.held_out and len(sets.held_out), len(sets.train)) == (held_out, 30 - (held_out or 0))
+
+
 def test_large_pictures_are_cropped_anew_at_each_draw(tmp_path, data_dir):
     (tmp_path / "large").mkdir()
     pictures = [Image.fromarray(picture) for picture in structured_images(4, seed=1, size=96)]
