@@ -17,18 +17,14 @@ _CARD = """---
 
 # {name}
 
-An image classifier of {in_distribution} that flags inputs it was never trained for. It was exposed to outliers
+A classifier of {in_distribution} that flags inputs it was never trained for. It was exposed to outliers
 ({outliers}) with the objective `{objective}`, weight {weight}, after *Deep Anomaly Detection with Outlier Exposure*
 (Hendrycks, Mazeika and Dietterich 2018): on outliers it must be unsure, and so it is on anomalies it has never seen.
 
 ## How to use it
 
 ```python
-from transformers import AutoModelForImageClassification
-from hf_oe.scores import msp
-
-model = AutoModelForImageClassification.from_pretrained("{name}", trust_remote_code=True)
-anomaly_score = msp(model(pixel_values=pixel_values).logits)  # higher for more anomalous
+{usage}
 ```
 
 Without `hf_oe` installed, `-logits.softmax(-1).amax(-1)` is the same score.
@@ -42,6 +38,21 @@ anomalies may be easier or harder. A corpus that shares a trivial cue with the o
 looks easier than it is.
 """
 
+_USAGE = {
+    "image-classification": """from transformers import AutoModelForImageClassification
+from hf_oe.scores import msp
+
+model = AutoModelForImageClassification.from_pretrained("{name}", trust_remote_code=True)
+anomaly_score = msp(model(pixel_values=pixel_values).logits)  # higher for more anomalous""",
+    "text-classification": """from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from hf_oe.scores import msp
+
+tokenizer = AutoTokenizer.from_pretrained("{name}")
+model = AutoModelForSequenceClassification.from_pretrained("{name}", trust_remote_code=True)
+inputs = tokenizer(texts, padding=True, return_tensors="pt")
+anomaly_score = msp(model(**inputs).logits)  # higher for more anomalous""",
+}
+
 
 def write_model_card(
     path: str | os.PathLike,
@@ -50,6 +61,7 @@ def write_model_card(
     args: OETrainingArguments,
     outliers: Sequence[str],
     figures: Mapping[str, str],
+    task: str = "image-classification",
 ) -> None:
     """Writes a model card with the results as text and as metadata, beside its place first.
 
@@ -59,19 +71,21 @@ def write_model_card(
         args: of the run.
         outliers: names of the outlier sets.
         figures: file names, relative to the card, by caption.
+        task: of the model, by its name on the Hub.
     """
     name = args.hub_model_id or f"{results['in_distribution']}-outlier-exposure"
     metadata = ModelCardData(
         model_name=name,
         library_name="transformers",
-        pipeline_tag="image-classification",
+        pipeline_tag=task,
         tags=["hf_oe", "outlier-exposure", "anomaly-detection", "out-of-distribution-detection"],
         metrics=["accuracy", "roc_auc"],
-        eval_results=_eval_results(results),
+        eval_results=_eval_results(results, task),
     )
     card = _CARD.format(
         metadata=metadata.to_yaml(),
         name=name,
+        usage=_USAGE[task].format(name=name),
         in_distribution=results["in_distribution"],
         outliers=", ".join(outliers),
         objective=args.objective,
@@ -84,11 +98,11 @@ def write_model_card(
         ModelCard(card).save(temporary)
 
 
-def _eval_results(results: Mapping[str, Any]) -> list[EvalResult]:
+def _eval_results(results: Mapping[str, Any], task: str) -> list[EvalResult]:
     """The exposed model's figures as the Hub shows them: accuracy, and the mean of each detection metric."""
     in_distribution = results["in_distribution"]
     common = {
-        "task_type": "image-classification",
+        "task_type": task,
         "dataset_type": in_distribution,
         "dataset_name": in_distribution,
     }

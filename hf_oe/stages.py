@@ -1,0 +1,284 @@
+"""What all experiments have in common: train stage after stage, evaluate each, and publish the comparison."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import torch
+import yaml
+from torch.utils.data import Dataset
+from transformers import HfArgumentParser, PreTrainedModel, set_seed
+from transformers.trainer_utils import get_last_checkpoint
+
+from .arguments import OETrainingArguments
+from .hub import write_model_card
+from .published import PublishedTable
+from .report import plot_histograms, plot_roc, results_table
+from .suite import OODResults, write_results
+from .trainer import OETrainer
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class ExperimentArguments:
+    """What every recipe takes besides `OETrainingArguments`."""
+
+    architecture: str | None = field(
+        default=None,
+        metadata={
+            "help": "A network of hf_oe.models, any timm architecture (images), or the folder or Hub id of a saved "
+            "model (default: the paper's)."
+        },
+    )
+    baseline: str | None = field(
+        default=None,
+        metadata={"help": "Folder or Hub id of a trained model to start from, instead of training a baseline."},
+    )
+    baseline_epochs: float | None = field(
+        default=None, metadata={"help": "Epochs of the baseline, and of OE in scratch mode (default: the paper's)."}
+    )
+    baseline_learning_rate: float | None = field(
+        default=None,
+        metadata={"help": "Learning rate of the baseline, and of OE in scratch mode (default: the paper's)."},
+    )
+    oe_epochs: float | None = field(
+        default=None, metadata={"help": "Epochs with outliers (default: the paper's, counted in-distribution)."}
+    )
+    mode: Literal["finetune", "scratch"] = field(
+        default="finetune",
+        metadata={"help": "Expose the trained baseline to outliers, or train a new network with outliers throughout."},
+    )
+    data_dir: str | None = field(
+        default=None,
+        metadata={"help": "Folder with <corpus>/<split>.parquet or original archives; looked at before the Hub."},
+    )
+    outliers: list[str] | None = field(
+        default=None,
+        metadata={"help": "Outlier sets: corpus names, files, folders or Hub datasets (default: the paper's)."},
+    )
+    ood_corpora: list[str] | None = field(
+        default=None, metadata={"help": "Test anomalies, named like --outliers (default: the paper's)."}
+    )
+    hold_out: int | None = field(
+        default=None,
+        metadata={
+            "help": "Training examples kept out to fit the softmax temperature, for calibration as in Table 7; 0 for "
+            "none (default: the paper's number, at most a tenth of the training set)."
+        },
+    )
+
+
+Arguments = TypeVar("Arguments", bound=ExperimentArguments)
+
+COMMON_DEFAULTS: dict[str, Any] = {
+    "logging_steps": 0.05,
+    "save_strategy": "epoch",
+    "save_total_limit": 1,
+    "dataloader_pin_memory": torch.cuda.is_available(),
+    "report_to": "none",
+}
+"""Settings of the Trainer under which a long run can be resumed."""
+
+
+def parse_with_config(
+    arguments_class: type[Arguments], description: str, defaults: dict[str, Any], argv: list[str] | None = None
+) -> tuple[Arguments, OETrainingArguments]:
+    """Command-line arguments, optionally after a YAML or JSON file of them; `defaults` come below both."""
+    parser = HfArgumentParser((arguments_class, OETrainingArguments), description=description)
+    parser.add_argument("config", nargs="?", help="YAML or JSON file with any of the arguments below.")
+    parser.set_defaults(**COMMON_DEFAULTS, **defaults)
+    namespace = parser.parse_args(argv)
+    if namespace.config:
+        settings = yaml.safe_load(Path(namespace.config).read_text(encoding="utf-8"))
+        unknown = sorted(set(settings) - set(vars(namespace)))
+        if unknown:
+            raise ValueError(f"{namespace.config} sets {unknown[0]!r}, which is no argument here: see --help.")
+        parser.set_defaults(**settings)
+        namespace = parser.parse_args(argv)
+    del namespace.config
+    return parser.parse_dict(vars(namespace))
+
+
+@dataclass
+class Experiment:
+    """What is particular to one experiment: its data, its model, and what was published about it.
+
+    Attributes:
+        name: of the in-distribution set.
+        task: of the model, by its name on the Hub.
+        train, test, held_out: in-distribution sets; `held_out` is for the temperature, `None` for none.
+        outliers: one set, of the sources `outlier_names`.
+        ood: test anomalies by name; `left_out` are those that could not be reached.
+        new_model: makes a network to train.
+        load_model: loads a trained one from a folder or the Hub.
+        published: figures to stand beside the run's.
+        further_results: what the results hold besides figures, by key.
+        trainer_settings: what every stage's trainer takes besides model, arguments and datasets: `data_collator`,
+            `processing_class` …
+    """
+
+    name: str
+    task: str
+    train: Dataset
+    test: Dataset
+    outliers: Dataset
+    outlier_names: Sequence[str]
+    ood: dict[str, Dataset]
+    new_model: Callable[[], PreTrainedModel]
+    load_model: Callable[[str], PreTrainedModel]
+    held_out: Dataset | None = None
+    left_out: list[str] = field(default_factory=list)
+    published: PublishedTable | None = None
+    further_results: dict[str, Any] = field(default_factory=dict)
+    trainer_settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Stage:
+    """One training run of an experiment.
+
+    Attributes:
+        name: key of its figures in the results, one of `hf_oe.report.STAGES`, and its folder.
+        epochs, learning_rate: of the run.
+        outliers: whether it trains on the experiment's outliers.
+        starts_from: name of an earlier stage whose model it fine-tunes; a new model by default.
+        given: folder or Hub id of a trained model that takes the place of the run.
+        trainer: makes the trainer from what `OETrainer` takes.
+    """
+
+    name: str
+    epochs: float
+    learning_rate: float
+    outliers: bool = False
+    starts_from: str | None = None
+    given: str | None = None
+    trainer: Callable[..., OETrainer] = OETrainer
+
+
+def baseline_and_exposure(args: ExperimentArguments, training_args: OETrainingArguments) -> list[Stage]:
+    """The paper's two stages: the baseline, and Outlier Exposure of it or from scratch."""
+    baseline = Stage("baseline", args.baseline_epochs, args.baseline_learning_rate, given=args.baseline)
+    if args.mode == "scratch":
+        return [baseline, Stage("oe", args.oe_epochs or baseline.epochs, baseline.learning_rate, outliers=True)]
+    epochs = args.oe_epochs or training_args.num_train_epochs
+    return [baseline, Stage("oe", epochs, training_args.learning_rate, outliers=True, starts_from="baseline")]
+
+
+def check_output_dir(training_args: OETrainingArguments) -> None:
+    """Raises `ValueError` if the folder holds another run that this one is not to go on with."""
+    output_dir = Path(training_args.output_dir)
+    if any(output_dir.glob("*/checkpoint-*")) and not training_args.resume_from_checkpoint:
+        raise ValueError(
+            f"`output_dir` {str(output_dir)!r} holds an earlier run: add --resume_from_checkpoint true to go on with "
+            "it, or name another folder."
+        )
+
+
+def run_stages(experiment: Experiment, stages: Sequence[Stage], training_args: OETrainingArguments) -> dict[str, Any]:
+    """Trains and evaluates every stage, and writes model, card, plots and `ood_results.json` into `output_dir`.
+
+    Stages that an earlier run into the same folder finished are taken up, not repeated.
+
+    Returns:
+        What `ood_results.json` holds: all figures are fractions of 1.
+    """
+    trainers: dict[str, OETrainer] = {}
+    results: dict[str, OODResults] = {}
+    for stage in stages:
+        start = trainers[stage.starts_from] if stage.starts_from else None
+        # Fine-tuning changes the very model, so each stage is evaluated before the next one trains.
+        trainers[stage.name] = trainer = _trained(experiment, stage, training_args, start)
+        trainer.evaluate()
+        results[stage.name] = trainer.ood_results
+    trainer.save_model(training_args.output_dir)
+    summary = _summary(experiment, results, trainers)
+    if trainer.is_world_process_zero():
+        _publish(Path(training_args.output_dir), experiment, trainer, summary, results)
+    return summary
+
+
+def _trained(
+    experiment: Experiment, stage: Stage, training_args: OETrainingArguments, start: OETrainer | None
+) -> OETrainer:
+    """The trainer of a stage after training, or with what an earlier run left in the stage's folder."""
+    folder = Path(training_args.output_dir, stage.name)
+    stage_args = copy.copy(training_args)
+    stage_args.output_dir = str(folder)
+    stage_args.num_train_epochs, stage_args.learning_rate = stage.epochs, stage.learning_rate
+    finished = (folder / "train_results.json").exists()
+    set_seed(stage_args.seed)
+    if stage.given or finished:
+        model = experiment.load_model(stage.given or str(folder))
+    else:
+        model = start.accelerator.unwrap_model(start.model) if start else experiment.new_model()
+    trainer = stage.trainer(
+        model=model,
+        args=stage_args,
+        train_dataset=experiment.train,
+        outlier_dataset=experiment.outliers if stage.outliers else None,
+        eval_dataset=experiment.test,
+        ood_datasets=experiment.ood,
+        calibration_dataset=experiment.held_out,
+        **experiment.trainer_settings,
+    )
+    if not stage.given and not finished:
+        checkpoint = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+        outcome = trainer.train(resume_from_checkpoint=checkpoint)
+        trainer.save_model()
+        trainer.save_metrics("train", outcome.metrics, combined=False)
+    return trainer
+
+
+def _train_seconds(trainer: OETrainer) -> float:
+    """What the stage's training took, 0 for a model that was given."""
+    path = Path(trainer.args.output_dir, "train_results.json")
+    return json.loads(path.read_text(encoding="utf-8"))["train_runtime"] if path.exists() else 0.0
+
+
+def _summary(experiment: Experiment, results: dict[str, OODResults], trainers: dict[str, OETrainer]) -> dict[str, Any]:
+    """The contents of `ood_results.json`."""
+    by_stage = [result.to_dict(stage) for stage, result in results.items()]
+    first = next(iter(results.values()))
+    return {
+        "in_distribution": experiment.name,
+        "recall_level": first.recall_level,
+        "trials": first.trials,
+        "test_error": {stage: result.test_error for stage, result in results.items()},
+        **{part: [row for stage in by_stage for row in stage[part]] for part in ("rows", "mean", "calibration")},
+        "train_seconds": {stage: _train_seconds(trainer) for stage, trainer in trainers.items()},
+        "left_out": experiment.left_out,
+        **experiment.further_results,
+    }
+
+
+def _publish(
+    output_dir: Path,
+    experiment: Experiment,
+    trainer: OETrainer,
+    summary: dict[str, Any],
+    results: dict[str, OODResults],
+) -> None:
+    """Prints the table and writes what a reader of the run needs beside the model."""
+    table = results_table(summary, experiment.published)
+    print(table)
+    write_results(output_dir / "ood_results.json", summary)
+    score = trainer.args.score[0]
+    scores = {stage: result.scores[score] for stage, result in results.items()}
+    figures = {"ROC curves": "roc.png", "Score histograms": "histograms.png"}
+    try:
+        plot_roc(scores, output_dir / figures["ROC curves"])
+        plot_histograms(scores, output_dir / figures["Score histograms"])
+    except ImportError as error:
+        logger.warning("The figures are left out. %s", error)
+        figures = {}
+    write_model_card(
+        output_dir / "README.md", summary, table, trainer.args, experiment.outlier_names, figures, experiment.task
+    )
+    print(f"Model, card, plots and ood_results.json are in {output_dir}.")
