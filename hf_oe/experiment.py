@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -32,13 +32,6 @@ class ImageExperimentArguments(ExperimentArguments):
     )
     exclude: str | None = field(
         default=None, metadata={"help": "Boolean column of the outlier sets; rows where it is true are left out."}
-    )
-    decontaminate: bool = field(
-        default=False,
-        metadata={
-            "help": "Remove outliers that are copies of in-distribution or test images, also re-encoded, mirrored, "
-            "shifted or resized; what was removed is in the results and the model card."
-        },
     )
     outlier_crop: Literal["auto", "random", "center"] = field(
         default="auto",
@@ -121,9 +114,7 @@ def image_experiment(
         outlier_names=outliers,
         ood=images.ood,
         left_out=images.left_out,
-        further_results={
-            "decontamination": {source: asdict(report) for source, report in images.decontamination.items()}
-        },
+        decontamination=images.decontamination,
         new_model=lambda: _in_fast_layout(_new_model(protocol, args.architecture, images.label_names)),
         load_model=lambda path: _in_fast_layout(AutoModelForImageClassification.from_pretrained(path)),
         published=PUBLISHED.get((protocol.name, args.protocol, args.mode)),

@@ -56,7 +56,7 @@ def results_table(results: Mapping[str, Any], published: PublishedTable | None =
             header += [f"published {name}" for name in (_fpr_name(beside.recall_level), "AUROC", "AUPR")]
         parts += [f"Score: `{score}`", _markdown(header, lines)]
     if published:
-        compared = ", ".join(name for name in published.rows if name != "mean")
+        compared = published.mean_over or ", ".join(name for name in published.rows if name != "mean")
         parts.append(f"Published: {published.source}, with other outliers; the mean is over {compared}.")
     if results.get("left_out"):
         parts.append(f"Left out, since they could not be reached: {', '.join(results['left_out'])}.")
@@ -118,7 +118,10 @@ def _cells(rows: Sequence[Mapping], score: str, corpus: str, metrics: Sequence[t
 def _published_cells(published: PublishedTable, corpus: str) -> list[str]:
     if corpus not in published.rows:
         return ["–"] * 3
-    return [_arrow(map(str, figures)) for figures in zip(*published.rows[corpus], strict=True)]
+    return [
+        _arrow("–" if figure is None else str(figure) for figure in figures)
+        for figures in zip(*published.rows[corpus], strict=True)
+    ]
 
 
 def _percent(figure: float | None, deviation: float | None = None) -> str:

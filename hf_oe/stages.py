@@ -6,7 +6,7 @@ import copy
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -17,6 +17,7 @@ from transformers import HfArgumentParser, PreTrainedModel, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
 from .arguments import OETrainingArguments
+from .data.decontaminate import DecontaminationReport
 from .hub import write_model_card
 from .published import PublishedTable
 from .report import plot_histograms, plot_roc, results_table
@@ -73,6 +74,14 @@ class ExperimentArguments:
             "none (default: the paper's number, at most a tenth of the training set)."
         },
     )
+    decontaminate: bool = field(
+        default=False,
+        metadata={
+            "help": "Remove outliers that are copies of in-distribution or test examples (images: also re-encoded, "
+            "mirrored, shifted or resized; text: half of the 8-grams or more); what was removed is in the results and "
+            "the model card."
+        },
+    )
 
 
 Arguments = TypeVar("Arguments", bound=ExperimentArguments)
@@ -119,7 +128,7 @@ class Experiment:
         new_model: makes a network to train.
         load_model: loads a trained one from a folder or the Hub.
         published: figures to stand beside the run's.
-        further_results: what the results hold besides figures, by key.
+        decontamination: by outlier set, what was removed from it.
         trainer_settings: what every stage's trainer takes besides model, arguments and datasets: `data_collator`,
             `processing_class` …
     """
@@ -136,7 +145,7 @@ class Experiment:
     held_out: Dataset | None = None
     left_out: list[str] = field(default_factory=list)
     published: PublishedTable | None = None
-    further_results: dict[str, Any] = field(default_factory=dict)
+    decontamination: dict[str, DecontaminationReport] = field(default_factory=dict)
     trainer_settings: dict[str, Any] = field(default_factory=dict)
 
 
@@ -254,7 +263,7 @@ def _summary(experiment: Experiment, results: dict[str, OODResults], trainers: d
         **{part: [row for stage in by_stage for row in stage[part]] for part in ("rows", "mean", "calibration")},
         "train_seconds": {stage: _train_seconds(trainer) for stage, trainer in trainers.items()},
         "left_out": experiment.left_out,
-        **experiment.further_results,
+        "decontamination": {source: asdict(report) for source, report in experiment.decontamination.items()},
     }
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import datasets
@@ -14,7 +12,7 @@ from transformers.trainer_utils import has_length
 
 from ..protocols import ImageProtocol
 from . import synthetic
-from .corpora import CorpusNotFoundError, list_corpora, load_source
+from .corpora import list_corpora, load_source
 from .decontaminate import DecontaminationReport, decontaminate
 from .images import (
     BatchTransform,
@@ -25,8 +23,7 @@ from .images import (
     stream_photographs,
 )
 from .packaged import PACKAGED, load_packaged
-
-logger = logging.getLogger(__name__)
+from .reachable import load_reachable
 
 
 @dataclass
@@ -83,23 +80,14 @@ def load_image_sets(
     test = _load(protocol.name, protocol.test_split, data_dir)
     test_set = _prepared(test, protocol, plain)
     others: dict[str, datasets.Dataset] = {f"{protocol.name} {protocol.test_split}": test}
-    ood, left_out = {}, []
-    for source in ood_corpora:
-        name = Path(source).stem if Path(source).suffix else source
-        try:
-            if source in synthetic.NAMES:
-                ood[name] = _synthetic(source, len(test_set), protocol, seed)
-            else:
-                others[name] = _load(source, "test", data_dir)
-                ood[name] = _anomalies(others[name], name, protocol)
-        except CorpusNotFoundError as error:
-            logger.warning("Test corpus %s is left out: %s", name, error)
-            left_out.append(name)
-    if not ood:
-        raise CorpusNotFoundError(
-            f"None of the test corpora {', '.join(ood_corpora)} can be reached: name others with --ood_corpora, or "
-            "put <corpus>/test.parquet files into --data_dir."
-        )
+
+    def anomalies(source: str, name: str) -> Dataset:
+        if source in synthetic.NAMES:
+            return _synthetic(source, len(test_set), protocol, seed)
+        others[name] = _load(source, "test", data_dir)
+        return _anomalies(others[name], name, protocol)
+
+    ood, left_out = load_reachable(ood_corpora, anomalies)
     label = train.features.get("label")
     raw_outliers = {
         source: _raw_outliers(source, data_dir, exclude) for source in outliers if source not in synthetic.NAMES

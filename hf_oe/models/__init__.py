@@ -1,11 +1,14 @@
 """Networks of the paper. Importing this registers them with transformers' Auto classes and with timm."""
 
 from .factory import ARCHITECTURES, create_classifier
+from .gru_text import GRUTextConfig, GRUTextForSequenceClassification
 from .mnist_convnet import MnistConvNetConfig, MnistConvNetForImageClassification
 from .wide_resnet import WideResNetConfig, WideResNetForImageClassification
 
 __all__ = [
     "ARCHITECTURES",
+    "GRUTextConfig",
+    "GRUTextForSequenceClassification",
     "MnistConvNetConfig",
     "MnistConvNetForImageClassification",
     "WideResNetConfig",
