@@ -42,6 +42,11 @@ def data_dir(tmp_path_factory):
     return folder
 
 
+def write_texts(path, texts, **columns):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    datasets.Dataset.from_dict({"text": texts, **columns}).to_parquet(path)
+
+
 def launch(recipe, *arguments, tmp_path):
     return subprocess.run(
         [sys.executable, "-m", "accelerate.commands.launch", f"recipes/{recipe}.py", *map(str, arguments)],
@@ -85,6 +90,24 @@ def test_recipe(recipe, data_dir, tmp_path):
     assert run.returncode == 0, run.stderr[-3000:]
     assert "| **Mean**" in run.stdout
     check_outputs(tmp_path / "run", {"my_anomalies", "gaussian"})
+
+
+def test_text_recipe(tmp_path):
+    questions = ["who are you ?", "what is that ?", "how many are there ?"] * 4
+    for split in ("train", "test"):
+        labels = {"label": [0, 1, 1] * 4, "fine_label": ["x", "y", "z"] * 4}
+        write_texts(tmp_path / "data" / "trec" / f"{split}.parquet", questions, **labels)
+    write_texts(
+        tmp_path / "data" / "wikitext2" / "train.parquet", ["= Sea =", "The sea was calm . Ships went by ."] * 9
+    )
+    write_texts(tmp_path / "data" / "snli" / "test.parquet", ["a long premise"] * 4, hypothesis=["it rains"] * 4)
+    places = ["--data_dir", tmp_path / "data", "--output_dir", tmp_path / "run"]
+    run = launch("text_oe", *places, "--ood_corpora", "snli", *SMALL, tmp_path=tmp_path)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert "43.5 → 0.8" in run.stdout and "the five domains of the English Web Treebank" in run.stdout
+    results = check_outputs(tmp_path / "run", {"snli"})
+    assert results["recall_level"] == 0.9
+    assert (tmp_path / "run" / "tokenizer.json").exists()
 
 
 def test_the_first_recipe_needs_nothing_but_installed_packages(tmp_path):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import datasets
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
@@ -67,7 +68,7 @@ def sentence_dataset(dataset: Any, text_column: str = "text") -> Any:
             "text": [_WIKITEXT_SEPARATOR.sub(r"\1", sentence) for sentence in found if is_clean_sentence(sentence)]
         }
 
-    return dataset.map(split, batched=True, remove_columns=dataset.column_names)
+    return _mapped(dataset, split, "Splitting into sentences")
 
 
 def tokenised(dataset: Any, tokenizer: PreTrainedTokenizerBase, text_column: str = "text") -> Any:
@@ -80,4 +81,10 @@ def tokenised(dataset: Any, tokenizer: PreTrainedTokenizerBase, text_column: str
         texts = [text.replace(UNKNOWN, tokenizer.unk_token or "") for text in batch[text_column]]
         return dict(tokenizer(texts, truncation=True))
 
-    return dataset.map(tokenise, batched=True, remove_columns=dataset.column_names)
+    return _mapped(dataset, tokenise, "Tokenising")
+
+
+def _mapped(dataset: Any, function: Callable[[dict], dict], description: str) -> Any:
+    """The dataset or stream with the columns that `function` makes of its batches, and no other."""
+    settings = {"desc": description} if isinstance(dataset, datasets.Dataset) else {}
+    return dataset.map(function, batched=True, remove_columns=dataset.column_names, **settings)
