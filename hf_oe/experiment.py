@@ -51,9 +51,24 @@ def parse_arguments(
     args.architecture = args.architecture or protocol.architecture[args.protocol]
     args.baseline_epochs = protocol.baseline_epochs if args.baseline_epochs is None else args.baseline_epochs
     args.baseline_learning_rate = args.baseline_learning_rate or protocol.baseline_learning_rate
+    if training_args.learning_rate is None:
+        training_args.learning_rate = _exposure_learning_rate(protocol, args, training_args.num_train_epochs)
     if training_args.outlier_batch_size is None and args.protocol == "iclr":
         training_args.outlier_batch_size = protocol.outlier_batch_size
     return args, training_args
+
+
+def _exposure_learning_rate(protocol: ImageProtocol, args: ImageExperimentArguments, epochs: float) -> float:
+    """The paper's for a run of its length; a shorter one takes larger steps, at most those of the baseline.
+
+    The paper's rate is for a network that its whole schedule has brought to rest. Where epochs are missing, of the
+    baseline or with outliers, it grows by as much.
+    """
+    missing = max(1.0, protocol.oe_epochs / max(args.oe_epochs or epochs, 0.01))
+    if not args.baseline:
+        missing *= max(1.0, protocol.baseline_epochs / max(args.baseline_epochs, 0.01))
+    largest = max(args.baseline_learning_rate, protocol.oe_learning_rate)
+    return min(missing * protocol.oe_learning_rate, largest)
 
 
 def _training_defaults(protocol: ImageProtocol) -> dict[str, Any]:
@@ -61,7 +76,8 @@ def _training_defaults(protocol: ImageProtocol) -> dict[str, Any]:
     return {
         "output_dir": f"runs/{protocol.name}_oe",
         "num_train_epochs": protocol.oe_epochs,
-        "learning_rate": protocol.oe_learning_rate,
+        # Known only when the length of the run is.
+        "learning_rate": None,
         "per_device_train_batch_size": protocol.batch_size,
         "per_device_eval_batch_size": 256,
         "optim": "sgd",

@@ -50,7 +50,11 @@ class ExperimentArguments:
         metadata={"help": "Learning rate of the baseline, and of OE in scratch mode (default: the paper's)."},
     )
     oe_epochs: float | None = field(
-        default=None, metadata={"help": "Epochs with outliers (default: the paper's, counted in-distribution)."}
+        default=None,
+        metadata={
+            "help": "Epochs with outliers, counted in-distribution (default: the paper's). For fewer, the image "
+            "recipes have a larger default of --learning_rate."
+        },
     )
     mode: Literal["finetune", "scratch"] = field(
         default="finetune",

@@ -1,0 +1,43 @@
+"""The settings of the image experiments: the paper's by default, adapted where a run is shorter."""
+
+import pytest
+
+from hf_oe.experiment import parse_arguments
+from hf_oe.protocols import CIFAR10, MNIST
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], 0.001),
+        (["--oe_epochs", "20"], 0.001),
+        (["--oe_epochs", "5"], 0.002),
+        (["--baseline_epochs", "50"], 0.002),
+        (["--baseline_epochs", "50", "--num_train_epochs", "5"], 0.004),
+        (["--baseline_epochs", "5", "--oe_epochs", "1"], 0.1),
+        (["--baseline", "user/classifier", "--oe_epochs", "1"], 0.01),
+        (["--baseline_epochs", "5", "--oe_epochs", "1", "--learning_rate", "0.003"], 0.003),
+    ],
+)
+def test_a_shorter_run_takes_larger_steps_up_to_the_baselines(arguments, expected):
+    _, training_args = parse_arguments(CIFAR10, arguments)
+    assert training_args.learning_rate == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("version", "architecture", "outliers"), [("paper", "wrn_40_4", None), ("iclr", "wrn_40_2", 256)]
+)
+def test_each_version_of_the_paper_has_its_network_and_number_of_outliers(version, architecture, outliers):
+    args, training_args = parse_arguments(CIFAR10, ["--protocol", version])
+    assert (args.architecture, training_args.outlier_batch_size) == (architecture, outliers)
+
+
+def test_mnist_keeps_its_rate_which_is_the_baselines():
+    _, training_args = parse_arguments(MNIST, ["--oe_epochs", "1"])
+    assert training_args.learning_rate == 0.01
+
+
+def test_a_misspelt_key_of_a_file_is_named(tmp_path):
+    (tmp_path / "run.yaml").write_text("oe_epoch: 3\n")
+    with pytest.raises(ValueError, match="sets 'oe_epoch', which is no argument here"):
+        parse_arguments(MNIST, [str(tmp_path / "run.yaml")])
