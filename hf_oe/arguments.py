@@ -9,6 +9,8 @@ from typing import Any
 
 from transformers import TrainingArguments
 
+from .detectors import DETECTORS
+from .detectors.scoring import detectors_among
 from .objectives import OBJECTIVES
 from .scores import SCORES
 
@@ -50,7 +52,8 @@ class OETrainingArguments(TrainingArguments):
     score: list[str] = field(
         default_factory=lambda: ["msp"],
         metadata={
-            "help": f"Anomaly scores to evaluate, of {', '.join(SCORES)} (paper: msp; kl_uniform in Tables 2 and 9).",
+            "help": f"Anomaly scores to evaluate, of {', '.join([*SCORES, *DETECTORS])} "
+            "(paper: msp; kl_uniform in Tables 2 and 9).",
         },
     )
     recall_level: list[float] = field(
@@ -71,8 +74,7 @@ class OETrainingArguments(TrainingArguments):
     def __post_init__(self):
         super().__post_init__()
         self.objective_kwargs = _objective_kwargs(self.objective, self.objective_kwargs)
-        for name in self.score:
-            SCORES[name]
+        detectors_among(self.score)
         if self.outlier_batch_size is not None and self.outlier_batch_size < 1:
             raise ValueError(
                 f"`outlier_batch_size` must be at least 1, got {self.outlier_batch_size}: to train without outliers, "

@@ -1,5 +1,7 @@
 """Anomaly scores: from a classifier's logits to one number an example, higher for more anomalous.
 
+Scores that need more than logits are in `hf_oe.detectors`.
+
 A new score is one function:
 
     >>> from hf_oe.scores import SCORES
@@ -50,3 +52,14 @@ def max_logit(logits: Tensor) -> Tensor:
 def energy(logits: Tensor) -> Tensor:
     """The free energy at temperature 1, `-logsumexp(logits)` (Liu et al. 2020, equation 4)."""
     return -_as_float(logits).logsumexp(dim=-1)
+
+
+@SCORES.register("gen")
+def gen(logits: Tensor, gamma: float = 0.1, largest: int = 100) -> Tensor:
+    """Generalised entropy `sum p^gamma (1 - p)^gamma` of the `largest` probabilities (Liu, Lochman and Zach 2023)."""
+    top = _as_float(logits).sort(dim=-1, descending=True).values
+    log_p = top - top.logsumexp(dim=-1, keepdim=True)
+    # 1 - p of the largest probability as the sum of the others: the difference would be 0 for sure predictions.
+    log_rest = top[:, 1:].logsumexp(dim=-1, keepdim=True) - top.logsumexp(dim=-1, keepdim=True)
+    log_complement = torch.cat([log_rest, torch.log1p(-log_p[:, 1:].exp())], dim=-1)
+    return (gamma * (log_p + log_complement))[:, :largest].exp().sum(dim=-1)

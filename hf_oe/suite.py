@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from .calibration import calibration_metrics, fit_temperature, max_softmax, rescale_confidence
 from .detection import detection_metrics
+from .detectors.scoring import DetectorScoring, detectors_among, fit_sample
 from .files import replacing
 from .scores import SCORES
 
@@ -117,7 +118,7 @@ class OODSuite:
     """The paper's evaluation protocol (section 4.1): base rate 1:5, ten draws of anomalies, mean and deviation.
 
     Args:
-        score: names of the anomaly scores to evaluate, all from the same forward pass.
+        score: names of the anomaly scores to evaluate, of `SCORES` and `DETECTORS`, all from the same forward pass.
         recall_level: recalls of anomalies at which to give the false-positive rate; `fpr` is at the first.
         base_rate: anomalies per in-distribution example. A corpus that has fewer is used whole, against a draw of the
             in-distribution examples that keeps the base rate.
@@ -138,7 +139,8 @@ class OODSuite:
         trials: int = 10,
         seed: int = 0,
     ):
-        self.score_functions = {name: SCORES[name] for name in score}
+        self.score = tuple(score)
+        self.detectors = DetectorScoring(detectors_among(score))
         self.recall_level = tuple(recall_level)
         self.base_rate = base_rate
         self.trials = trials
@@ -152,6 +154,7 @@ class OODSuite:
         batch_size: int = 256,
         device: str | torch.device | None = None,
         data_collator: Callable | None = None,
+        detector_dataset: Dataset | None = None,
     ) -> OODResults:
         """Scores every example once and evaluates.
 
@@ -162,6 +165,8 @@ class OODSuite:
             corpora: map-style sets of anomalies by name, rows with the model's inputs.
             device: where to run a module; by default where it is.
             data_collator: from rows to a batch; by default transformers' `default_data_collator`.
+            detector_dataset: labelled training examples, as the test set is transformed; detectors are fitted on a
+                sample of them.
         """
         if isinstance(model, str):
             from transformers import AutoModelForImageClassification
@@ -170,20 +175,42 @@ class OODSuite:
 
             model = AutoModelForImageClassification.from_pretrained(model)
         predict = predictor(model, device) if isinstance(model, torch.nn.Module) else model
-        logits, labels = collect_logits(predict, in_distribution, batch_size, data_collator)
-        out_logits = {
-            name: collect_logits(predict, dataset, batch_size, data_collator)[0] for name, dataset in corpora.items()
-        }
-        return self.evaluate_logits(logits, out_logits, labels)
+        if self.detectors:
+            if not isinstance(model, torch.nn.Module):
+                raise ValueError(f"`score` {next(iter(self.detectors.table))!r} needs a module, not a function.")
+            predict = self.detectors.watched(model, predict)
+            with self.detectors.collecting():
+                sample = fit_sample(detector_dataset, self.seed)
+                fitted_on = collect_logits(predict, sample, batch_size, data_collator)
+            self.detectors.fit(model, *fitted_on)
+        with self.detectors.scoring("in_distribution"):
+            logits, labels = collect_logits(predict, in_distribution, batch_size, data_collator)
+        out_logits = {}
+        for name, dataset in corpora.items():
+            with self.detectors.scoring(name):
+                out_logits[name], _ = collect_logits(predict, dataset, batch_size, data_collator)
+        return self.evaluate_logits(logits, out_logits, labels, self.detectors.table)
 
     def evaluate_logits(
-        self, logits: Logits, corpora: Mapping[str, Logits], labels: np.ndarray | None = None
+        self,
+        logits: Logits,
+        corpora: Mapping[str, Logits],
+        labels: np.ndarray | None = None,
+        detected: ScoreTable | None = None,
     ) -> OODResults:
-        """Evaluates logits `(examples, classes)`; with `labels` `(examples,)` also accuracy and error detection."""
+        """Evaluates logits `(examples, classes)`; with `labels` `(examples,)` also accuracy and error detection.
+
+        `detected` holds the detectors' scores, `DetectorScoring.table`.
+        """
         scores: ScoreTable = {}
-        for name, function in self.score_functions.items():
+        for name in self.score:
+            if name in self.detectors.table:
+                scores[name] = (detected or {}).get(name, {})
+                if set(scores[name]) != {"in_distribution", *corpora}:
+                    raise ValueError(f"The score {name!r} is not one of logits: use `evaluate`, or give `detected`.")
+                continue
             scores[name] = {
-                corpus: function(torch.from_numpy(np.asarray(values))).numpy()
+                corpus: SCORES[name](torch.from_numpy(np.asarray(values))).numpy()
                 for corpus, values in {"in_distribution": logits, **corpora}.items()
             }
         wrong = None if labels is None else logits.argmax(axis=-1) != labels

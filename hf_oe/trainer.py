@@ -18,6 +18,8 @@ from .arguments import OETrainingArguments
 from .config import update_oe_settings
 from .data.mixing import STREAM_STATE, PairCollator, PairedDataset, PairSampler, Unlabelled
 from .data.streams import OutlierStream
+from .detectors.scoring import fit_sample
+from .features import captured_features
 from .files import replacing
 from .objectives import OBJECTIVES
 from .suite import OODResults, OODSuite
@@ -41,6 +43,8 @@ class OETrainer(Trainer):
             `eval_dataset`.
         calibration_dataset: labelled in-distribution examples that are not trained on; `evaluate` fits the softmax
             temperature on them, stores it in the model's config, and reports calibration beside each anomaly corpus.
+        detector_dataset: labelled training examples, as the test set is transformed, on a sample of which detectors
+            such as "knn" are fitted; by default `train_dataset`.
         kwargs: what `transformers.Trainer` takes: `train_dataset`, `eval_dataset`, `processing_class`,
             `data_collator`, `callbacks` …
 
@@ -74,6 +78,7 @@ class OETrainer(Trainer):
         outlier_dataset: Any = None,
         ood_datasets: Mapping[str, Dataset] | None = None,
         calibration_dataset: Dataset | None = None,
+        detector_dataset: Dataset | None = None,
         **kwargs: Any,
     ):
         args = args if args is not None else OETrainingArguments("trainer_output")
@@ -82,6 +87,7 @@ class OETrainer(Trainer):
         self.outlier_dataset = outlier_dataset
         self.ood_datasets = dict(ood_datasets or {})
         self.calibration_dataset = calibration_dataset
+        self.detector_dataset = detector_dataset
         self.ood_results: OODResults | None = None
         self.suite = OODSuite(args.score, args.recall_level, args.ood_base_rate, args.ood_trials, args.seed)
         if outlier_dataset is not None:
@@ -221,14 +227,23 @@ class OETrainer(Trainer):
             return super().evaluation_loop(
                 dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
             )
-        output = super().evaluation_loop(dataloader, description, False, ignore_keys, metric_key_prefix)
+        detectors = self.suite.detectors
+        if detectors:
+            dataset = self.train_dataset if self.detector_dataset is None else self.detector_dataset
+            loader = self.get_test_dataloader(fit_sample(self._prepared(dataset), self.args.seed))
+            with detectors.collecting():
+                normal = super().evaluation_loop(loader, "Detectors", False, ignore_keys, "detectors")
+            detectors.fit(self.model, _logits(normal), normal.label_ids)
+        with detectors.scoring("in_distribution"):
+            output = super().evaluation_loop(dataloader, description, False, ignore_keys, metric_key_prefix)
         logits, labels = _logits(output), output.label_ids
         if logits is not None and logits.ndim == 2 and (self.ood_datasets or labels is not None):
             corpora = {}
             for name, dataset in self.ood_datasets.items():
                 loader = self.get_test_dataloader(Unlabelled(self._prepared(dataset)))
-                corpora[name] = _logits(super().evaluation_loop(loader, f"OOD {name}", False, ignore_keys, "ood"))
-            self.ood_results = self.suite.evaluate_logits(logits, corpora, labels)
+                with detectors.scoring(name):
+                    corpora[name] = _logits(super().evaluation_loop(loader, f"OOD {name}", False, ignore_keys, "ood"))
+            self.ood_results = self.suite.evaluate_logits(logits, corpora, labels, detectors.table)
             if self.calibration_dataset is not None and labels is not None:
                 loader = self.get_test_dataloader(self._prepared(self.calibration_dataset))
                 held_out = super().evaluation_loop(loader, "Calibration", False, ignore_keys, "calibration")
@@ -252,6 +267,18 @@ class OETrainer(Trainer):
             return
         self.ood_results.temperature, self.ood_results.calibration = temperature, rows
         update_oe_settings(self.model, temperature=temperature)
+
+    def prediction_step(self, model, inputs, prediction_loss_only, ignore_keys=None):
+        """As the Trainer's; detectors see the features of the same forward pass."""
+        detectors = self.suite.detectors
+        if not detectors.watching:
+            return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+        with captured_features(self.model) as features:
+            step = super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+        logits = step[1][0] if isinstance(step[1], tuple) else step[1]
+        inputs = self._prepare_inputs(inputs)
+        detectors.observe(self.model, inputs, features[-1], logits, self.gather_function)
+        return step
 
     def _share_buffers(self) -> None:
         """Gives every process the first one's buffers, so that all evaluate the model that is saved."""

@@ -52,6 +52,7 @@ def test_weights_equal_a_single_process_with_the_same_global_batches(ranks, tmp_
         num_train_epochs=2,
         per_device_train_batch_size=8,
         outlier_batch_size=12,
+        score=["msp", "knn", "vim"],
     )
     single.train()
     metrics = single.evaluate()

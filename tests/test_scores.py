@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from hf_oe.scores import SCORES
+from hf_oe.scores import SCORES, gen
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.0, 0.0, 0.0]])
 
@@ -19,9 +19,18 @@ def test_definitions():
         "kl_uniform": -divergence - math.log(3),
         "max_logit": torch.tensor([-2.0, 0.0]),
         "energy": -LOGITS.double().exp().sum(dim=-1).log(),
+        "gen": (probabilities * (1 - probabilities)).pow(0.1).sum(dim=-1),
     }
     for name, values in expected.items():
         torch.testing.assert_close(SCORES[name](LOGITS.double()), values.double())
+
+
+def test_gen_takes_the_largest_probabilities_and_does_not_saturate():
+    logits = torch.randn(5, 7, dtype=torch.float64)
+    top = logits.softmax(dim=-1).topk(3).values
+    torch.testing.assert_close(gen(logits, gamma=0.3, largest=3), (top * (1 - top)).pow(0.3).sum(dim=-1))
+    sure, surer = gen(torch.tensor([[30.0, 0.0, 0.0], [40.0, 0.0, 0.0]]))
+    assert surer < sure
 
 
 @pytest.mark.parametrize("name", sorted(SCORES))

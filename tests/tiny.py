@@ -43,7 +43,7 @@ class TinyClassifier(PreTrainedModel):
 
 def tiny_model(dropout: float = 0.3) -> TinyClassifier:
     torch.manual_seed(0)
-    return TinyClassifier(TinyConfig(dropout))
+    return TinyClassifier(TinyConfig(dropout, num_labels=CLASSES))
 
 
 def vector(index: int, shift: float) -> torch.Tensor:

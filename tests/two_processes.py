@@ -47,7 +47,7 @@ def main() -> None:
     report = {}
     for outliers in OUTLIERS:
         plain = {"dropout": 0.0, "noise": 0.0}
-        trainer, seen = run(folder / f"exact_{outliers}", outliers, **plain)
+        trainer, seen = run(folder / f"exact_{outliers}", outliers, score=["msp", "knn", "vim"], **plain)
         metrics = {key: value for key, value in trainer.evaluate().items() if "ood" in key or "accuracy" in key}
         whole, _ = run(folder / f"whole_{outliers}", outliers)
         report[outliers] = {

@@ -1,0 +1,55 @@
+"""The penultimate features of a classifier: what its last linear layer sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+
+
+def classifier_head(model: nn.Module) -> nn.Linear:
+    """The last linear layer with as many outputs as `model.config.num_labels`; of any width if there is no config.
+
+    It is the head of transformers' and of timm-wrapped image classifiers, of text classifiers such as BERT's and of
+    the networks of this library. Raises `ValueError` for a model without one.
+    """
+    num_labels = getattr(getattr(model, "config", None), "num_labels", None)
+    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    heads = [module for module in linear if num_labels in (None, module.out_features)]
+    if not heads:
+        raise ValueError(
+            f"{type(model).__name__} has no linear layer with {num_labels} outputs and so no penultimate features: "
+            "choose scores of logits."
+        )
+    return heads[-1]
+
+
+@contextmanager
+def captured_features(model: nn.Module) -> Iterator[list[Tensor]]:
+    """Yields a list to which each forward pass in the block adds the features `(batch, features)`, float32.
+
+    They are detached, and on the model's device. The forward pass raises `ValueError` if the head is applied to
+    anything but one vector an example.
+
+    Example:
+        >>> with captured_features(model) as features:
+        ...     logits = model(pixel_values=images).logits
+        >>> features[-1].shape
+        torch.Size([8, 768])
+    """
+    features: list[Tensor] = []
+
+    def capture(head: nn.Linear, inputs: tuple[Tensor, ...]) -> None:
+        if inputs[0].ndim != 2:
+            raise ValueError(
+                f"The head of {type(model).__name__} takes the shape {tuple(inputs[0].shape)} and not (batch, "
+                "features), so it has no penultimate features: choose scores of logits."
+            )
+        features.append(inputs[0].detach().float())
+
+    handle = classifier_head(model).register_forward_pre_hook(capture)
+    try:
+        yield features
+    finally:
+        handle.remove()
