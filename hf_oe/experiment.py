@@ -9,6 +9,7 @@ import torch
 from transformers import AutoModelForImageClassification, PreTrainedModel
 
 from .arguments import OETrainingArguments
+from .context import ContextArguments, near_and_far
 from .data.image_sets import load_image_sets
 from .models import create_classifier
 from .protocols import ImageProtocol
@@ -24,7 +25,7 @@ from .stages import (
 
 
 @dataclass
-class ImageExperimentArguments(ExperimentArguments):
+class ImageExperimentArguments(ContextArguments, ExperimentArguments):
     """What an image recipe takes besides `OETrainingArguments`."""
 
     protocol: Literal["paper", "iclr"] = field(
@@ -124,6 +125,7 @@ def image_experiment(
         name=protocol.name,
         task="image-classification",
         train=images.train,
+        plain_train=images.plain_train,
         test=images.test,
         held_out=images.held_out,
         outliers=images.outliers,
@@ -131,6 +133,8 @@ def image_experiment(
         ood=images.ood,
         left_out=images.left_out,
         decontamination=images.decontamination,
+        groups=near_and_far(args.near, [*images.ood, *images.left_out], protocol.groups),
+        context_scores=args.context_scores,
         new_model=lambda: _in_fast_layout(_new_model(protocol, args.architecture, images.label_names)),
         load_model=lambda path: _in_fast_layout(AutoModelForImageClassification.from_pretrained(path)),
         published=PUBLISHED.get((protocol.name, args.protocol, args.mode)),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 _CIFAR_MEAN = (125.3 / 255, 123.0 / 255, 113.9 / 255)
 _CIFAR_STD = (63.0 / 255, 62.1 / 255, 66.7 / 255)
 _NATURAL_ANOMALIES = ("gaussian", "rademacher", "blobs", "textures", "svhn", "places365", "lsun")
+_FAR_FROM_CIFAR = ("mnist", "svhn", "textures", "places365")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class ImageProtocol:
         corpora: test anomalies of the paper.
         recall_level: at which false positives are counted; the first is the main one.
         hold_out: training examples kept out for the softmax temperature (section 4.4.1).
+        groups: test corpora that are near the in-distribution set and far from it, as OpenOOD groups them (Yang et al.
+            2022 for MNIST, Zhang et al. 2023 for CIFAR); some are not among `corpora`.
         inverted: corpora whose images are turned from black on white to white on black.
     """
 
@@ -53,6 +56,7 @@ class ImageProtocol:
     outliers: tuple[str, ...] = ("random_images_300k",)
     recall_level: tuple[float, ...] = (0.95,)
     hold_out: int = 5000
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     inverted: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -82,6 +86,10 @@ MNIST = ImageProtocol(
     ),
     recall_level=(0.95, 0.99),
     hold_out=6000,
+    groups={
+        "near": ("notmnist", "fashion_mnist"),
+        "far": ("textures", "cifar10", "tiny_imagenet", "places365"),
+    },
     inverted=frozenset({"omniglot"}),
 )
 
@@ -121,9 +129,16 @@ CIFAR10 = ImageProtocol(
     outlier_crop_padding=4,
     outlier_flip=True,
     corpora=(*_NATURAL_ANOMALIES, "cifar100"),
+    groups={"near": ("cifar100", "tiny_imagenet"), "far": _FAR_FROM_CIFAR},
 )
 
-CIFAR100 = replace(CIFAR10, name="cifar100", num_labels=100, corpora=(*_NATURAL_ANOMALIES, "cifar10"))
+CIFAR100 = replace(
+    CIFAR10,
+    name="cifar100",
+    num_labels=100,
+    corpora=(*_NATURAL_ANOMALIES, "cifar10"),
+    groups={"near": ("cifar10", "tiny_imagenet"), "far": _FAR_FROM_CIFAR},
+)
 
 TINY_IMAGENET = ImageProtocol(
     name="tiny_imagenet",

@@ -40,6 +40,7 @@ def results_table(results: Mapping[str, Any], published: PublishedTable | None =
     if not results["rows"]:
         raise ValueError("`results` holds no rows: evaluate at least one corpus before asking for its table.")
     rows = [*results["rows"], *({**mean, "corpus": "mean"} for mean in results["mean"])]
+    rows += [{**mean, "corpus": _group_name(mean)} for mean in results.get("group_mean", ())]
     scores = list(dict.fromkeys(row["score"] for row in rows))
     corpora = [name for name in dict.fromkeys(row["corpus"] for row in rows) if name != ERROR_DETECTION]
     metrics = _metrics(results)
@@ -54,7 +55,9 @@ def results_table(results: Mapping[str, Any], published: PublishedTable | None =
         header = ["Corpus", *(name for name, _ in metrics)]
         if beside:
             header += [f"published {name}" for name in (_fpr_name(beside.recall_level), "AUROC", "AUPR")]
-        parts += [f"Score: `{score}`", _markdown(header, lines)]
+        scored = [stage for stage in STAGES if any((row["stage"], row["score"]) == (stage, score) for row in rows)]
+        only = "" if set(scored) == set(results["test_error"]) else f", {STAGES[scored[0]][0]} only"
+        parts += [f"Score: `{score}`{only}", _markdown(header, lines)]
     if published:
         compared = published.mean_over or ", ".join(name for name in published.rows if name != "mean")
         parts.append(f"Published: {published.source}, with other outliers; the mean is over {compared}.")
@@ -87,6 +90,10 @@ def _calibration_table(rows: Sequence[Mapping[str, Any]]) -> str:
     return _markdown(["", "RMS error", "MAV error", "Soft F1"], lines)
 
 
+def _group_name(mean: Mapping[str, Any]) -> str:
+    return f"Mean of {mean['group']}: {', '.join(mean['corpora'])}"
+
+
 def _fpr_name(recall_level: float) -> str:
     return f"FPR{100 * recall_level:g}"
 
@@ -105,7 +112,7 @@ def _metrics(results: Mapping[str, Any]) -> list[tuple[str, Callable[[Mapping], 
 
 def _cells(rows: Sequence[Mapping], score: str, corpus: str, metrics: Sequence[tuple[str, Callable]]) -> list[str]:
     by_stage = {row["stage"]: row for row in rows if (row["score"], row["corpus"]) == (score, corpus)}
-    stages = [stage for stage in STAGES if any(row["stage"] == stage for row in rows)]
+    stages = [stage for stage in STAGES if any((row["stage"], row["score"]) == (stage, score) for row in rows)]
     cells = []
     for _, metric in metrics:
         figures = [metric(by_stage[stage]) if stage in by_stage else (None, None) for stage in stages]

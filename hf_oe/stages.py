@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -17,6 +17,7 @@ from transformers import HfArgumentParser, PreTrainedModel, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
 from .arguments import OETrainingArguments
+from .context import with_context
 from .data.decontaminate import DecontaminationReport
 from .hub import write_model_card
 from .published import PublishedTable
@@ -131,6 +132,9 @@ class Experiment:
         ood: test anomalies by name; `left_out` are those that could not be reached.
         new_model: makes a network to train.
         load_model: loads a trained one from a folder or the Hub.
+        plain_train: the training set as the test set is transformed, for detectors; by default `train`.
+        groups: test anomalies by group, such as "near" and "far".
+        context_scores: what the stage `baseline` alone is evaluated with besides the run's scores.
         published: figures to stand beside the run's.
         decontamination: by outlier set, what was removed from it.
         trainer_settings: what every stage's trainer takes besides model, arguments and datasets: `data_collator`,
@@ -148,6 +152,9 @@ class Experiment:
     load_model: Callable[[str], PreTrainedModel]
     held_out: Dataset | None = None
     left_out: list[str] = field(default_factory=list)
+    plain_train: Dataset | None = None
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    context_scores: Sequence[str] = ()
     published: PublishedTable | None = None
     decontamination: dict[str, DecontaminationReport] = field(default_factory=dict)
     trainer_settings: dict[str, Any] = field(default_factory=dict)
@@ -231,6 +238,8 @@ def _trained(
         model = experiment.load_model(stage.given or str(folder))
     else:
         model = start.accelerator.unwrap_model(start.model) if start else experiment.new_model()
+    if stage.name == "baseline":
+        stage_args.score = with_context(training_args.score, experiment.context_scores, model)
     trainer = stage.trainer(
         model=model,
         args=stage_args,
@@ -238,6 +247,8 @@ def _trained(
         outlier_dataset=experiment.outliers if stage.outliers else None,
         eval_dataset=experiment.test,
         ood_datasets=experiment.ood,
+        ood_groups=experiment.groups,
+        detector_dataset=experiment.plain_train,
         calibration_dataset=experiment.held_out,
         **experiment.trainer_settings,
     )
@@ -264,7 +275,10 @@ def _summary(experiment: Experiment, results: dict[str, OODResults], trainers: d
         "recall_level": first.recall_level,
         "trials": first.trials,
         "test_error": {stage: result.test_error for stage, result in results.items()},
-        **{part: [row for stage in by_stage for row in stage[part]] for part in ("rows", "mean", "calibration")},
+        **{
+            part: [row for stage in by_stage for row in stage[part]]
+            for part in ("rows", "mean", "group_mean", "calibration")
+        },
         "train_seconds": {stage: _train_seconds(trainer) for stage, trainer in trainers.items()},
         "left_out": experiment.left_out,
         "decontamination": {source: asdict(report) for source, report in experiment.decontamination.items()},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -64,6 +64,7 @@ class OODResults:
         rows: a row for each score and corpus, `error_detection` among them where labels were given.
         test_error: share of misclassified in-distribution examples, or `None` without labels.
         scores: the scores themselves, `{score: {"in_distribution": (n,), corpus: (m,)}}`.
+        groups: corpora by group, see `OODSuite`.
         temperature, calibration: see `OODSuite.calibrate`; `None` and empty where no held-out examples were given.
     """
 
@@ -72,20 +73,32 @@ class OODResults:
     rows: list[OODRow]
     test_error: float | None = None
     scores: ScoreTable = field(default_factory=dict, repr=False)
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     temperature: float | None = None
     calibration: list[CalibrationRow] = field(default_factory=list)
 
     def mean(self) -> list[dict[str, Any]]:
         """For each score the means over the anomaly corpora of their own figures."""
-        means = []
-        for score in dict.fromkeys(row.score for row in self.rows):
-            rows = [row for row in self.rows if row.score == score and row.corpus != ERROR_DETECTION]
-            if not rows:
-                continue
-            mean = {key: float(np.mean([getattr(row, key) for row in rows])) for key in ("fpr", "auroc", "aupr")}
-            levels = {level: float(np.mean([row.fpr_at[level] for row in rows])) for level in rows[0].fpr_at}
-            means.append({"score": score, **mean, "fpr_at": levels})
-        return means
+        corpora = {row.corpus for row in self.rows} - {ERROR_DETECTION}
+        return [{"score": score, **_mean(rows)} for score, rows in self._by_score(corpora)]
+
+    def group_mean(self) -> list[dict[str, Any]]:
+        """For each score and group the means over those of the group's corpora that were evaluated, and their names.
+
+        A group of which none was evaluated is left out.
+        """
+        return [
+            {"score": score, "group": group, "corpora": [row.corpus for row in rows], **_mean(rows)}
+            for group, corpora in self.groups.items()
+            for score, rows in self._by_score(corpora)
+        ]
+
+    def _by_score(self, corpora: Collection[str]) -> list[tuple[str, list[OODRow]]]:
+        """For each score its rows of these corpora, if there are any."""
+        scores = dict.fromkeys(row.score for row in self.rows if row.corpus in corpora)
+        return [
+            (score, [row for row in self.rows if row.score == score and row.corpus in corpora]) for score in scores
+        ]
 
     def to_dict(self, stage: str | None = None) -> dict[str, Any]:
         """Rows and means as JSON-ready dictionaries, each marked with `stage` if one is given."""
@@ -93,6 +106,7 @@ class OODResults:
         return {
             "rows": [{**mark, **asdict(row)} for row in self.rows],
             "mean": [{**mark, **mean} for mean in self.mean()],
+            "group_mean": [{**mark, **mean} for mean in self.group_mean()],
             "calibration": [{**mark, **asdict(row)} for row in self.calibration],
         }
 
@@ -103,6 +117,7 @@ class OODResults:
         """
         entries = [(row.score, row.corpus, asdict(row)) for row in self.rows]
         entries += [(mean["score"], "mean", mean) for mean in self.mean()]
+        entries += [(mean["score"], f"{mean['group']}_mean", mean) for mean in self.group_mean()]
         flat = {} if self.test_error is None else {"accuracy": 1 - self.test_error}
         for score, corpus, figures in entries:
             prefix = f"ood_{corpus}" if score == self.rows[0].score else f"ood_{corpus}_{score}"
@@ -112,6 +127,12 @@ class OODResults:
                 prefix = f"calibration_{row.corpus}"
                 flat.update({f"{prefix}_{metric}": getattr(row, metric) for metric in ("rms", "mav", "soft_f1")})
         return flat
+
+
+def _mean(rows: Sequence[OODRow]) -> dict[str, Any]:
+    mean = {key: float(np.mean([getattr(row, key) for row in rows])) for key in ("fpr", "auroc", "aupr")}
+    levels = {level: float(np.mean([row.fpr_at[level] for row in rows])) for level in rows[0].fpr_at}
+    return {**mean, "fpr_at": levels}
 
 
 class OODSuite:
@@ -124,6 +145,7 @@ class OODSuite:
             in-distribution examples that keeps the base rate.
         trials: number of draws.
         seed: of the draws.
+        groups: names of corpora by group, such as OpenOOD's "near" and "far", for means of their own.
 
     Example:
         >>> suite = OODSuite(score=["msp", "energy"])
@@ -138,6 +160,7 @@ class OODSuite:
         base_rate: float = 0.2,
         trials: int = 10,
         seed: int = 0,
+        groups: Mapping[str, Sequence[str]] | None = None,
     ):
         self.score = tuple(score)
         self.detectors = DetectorScoring(detectors_among(score))
@@ -145,6 +168,7 @@ class OODSuite:
         self.base_rate = base_rate
         self.trials = trials
         self.seed = seed
+        self.groups = dict(groups or {})
 
     def evaluate(
         self,
@@ -235,7 +259,8 @@ class OODSuite:
             if wrong is not None and 0 < wrong.sum() < len(wrong):
                 rows.append(self._row(score, ERROR_DETECTION, [self._measure(normal[~wrong], normal[wrong])]))
         test_error = None if wrong is None else float(np.mean(wrong))
-        return OODResults(self.recall_level[0], self.trials, rows, test_error, {k: dict(v) for k, v in scores.items()})
+        table = {score: dict(by_corpus) for score, by_corpus in scores.items()}
+        return OODResults(self.recall_level[0], self.trials, rows, test_error, table, self.groups)
 
     def calibrate(
         self,

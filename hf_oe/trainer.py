@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,8 @@ class OETrainer(Trainer):
             `eval_dataset`.
         calibration_dataset: labelled in-distribution examples that are not trained on; `evaluate` fits the softmax
             temperature on them, stores it in the model's config, and reports calibration beside each anomaly corpus.
+        ood_groups: names of `ood_datasets` by group, such as "near" and "far", for means of their own beside the mean
+            over all.
         detector_dataset: labelled training examples, as the test set is transformed, on a sample of which detectors
             such as "knn" are fitted; by default `train_dataset`.
         kwargs: what `transformers.Trainer` takes: `train_dataset`, `eval_dataset`, `processing_class`,
@@ -78,6 +80,7 @@ class OETrainer(Trainer):
         outlier_dataset: Any = None,
         ood_datasets: Mapping[str, Dataset] | None = None,
         calibration_dataset: Dataset | None = None,
+        ood_groups: Mapping[str, Sequence[str]] | None = None,
         detector_dataset: Dataset | None = None,
         **kwargs: Any,
     ):
@@ -89,7 +92,9 @@ class OETrainer(Trainer):
         self.calibration_dataset = calibration_dataset
         self.detector_dataset = detector_dataset
         self.ood_results: OODResults | None = None
-        self.suite = OODSuite(args.score, args.recall_level, args.ood_base_rate, args.ood_trials, args.seed)
+        self.suite = OODSuite(
+            args.score, args.recall_level, args.ood_base_rate, args.ood_trials, args.seed, ood_groups
+        )
         if outlier_dataset is not None:
             # The objective returns means over a micro-batch; the default would leave out the division by their number.
             self.loss_is_scaled_for_ga = False

@@ -78,6 +78,7 @@ def check_outputs(folder, corpora):
     return results
 
 
+CONTEXT = {"msp": {"baseline", "oe"}, "energy": {"baseline"}, "knn": {"baseline"}}
 SMALL = ["--max_steps", "2", "--per_device_train_batch_size", "4", "--per_device_eval_batch_size", "8"]
 
 
@@ -86,10 +87,17 @@ def test_recipe(recipe, data_dir, tmp_path):
     architecture = [] if recipe == "mnist_oe" else ["--architecture", "wrn_16_1"]
     sources = ["--outliers", "my_outliers", "--ood_corpora", "my_anomalies", "gaussian"]
     places = ["--data_dir", data_dir, "--output_dir", tmp_path / "run"]
-    run = launch(recipe, *places, *sources, *SMALL, *architecture, tmp_path=tmp_path)
+    arguments = [*sources, "--near", "my_anomalies", *SMALL, *architecture]
+    run = launch(recipe, *places, *arguments, tmp_path=tmp_path)
     assert run.returncode == 0, run.stderr[-3000:]
-    assert "| **Mean**" in run.stdout
-    check_outputs(tmp_path / "run", {"my_anomalies", "gaussian"})
+    assert "| **Mean**" in run.stdout and "| Mean of near: my_anomalies" in run.stdout
+    results = check_outputs(tmp_path / "run", {"my_anomalies", "gaussian"})
+    stages = {score: {row["stage"] for row in results["rows"] if row["score"] == score} for score in CONTEXT}
+    assert stages == CONTEXT and "Score: `knn`, baseline only" in run.stdout
+    assert {(mean["group"], *mean["corpora"]) for mean in results["group_mean"]} == {
+        ("near", "my_anomalies"),
+        ("far", "gaussian"),
+    }
 
 
 def test_text_recipe(tmp_path):
@@ -133,7 +141,7 @@ def test_settings_from_yaml_several_scores_from_scratch_and_a_corpus_out_of_reac
     run = launch("mnist_oe", tmp_path / "run.yaml", "--max_steps", "2", tmp_path=tmp_path)
     assert run.returncode == 0, run.stderr[-3000:]
     results = check_outputs(tmp_path / "run", {"my_anomalies"})
-    assert {row["score"] for row in results["rows"]} == {"msp", "energy"}
+    assert {row["score"] for row in results["rows"] if row["stage"] == "oe"} == {"msp", "energy"}
     assert results["left_out"] == ["icons50"]
     assert "icons50 is left out" in run.stderr and "eft out" in run.stdout
 

@@ -50,6 +50,20 @@ def test_means_are_over_the_anomaly_corpora_only():
         assert mean["fpr"] == mean["fpr_at"]["0.9"] <= mean["fpr_at"]["0.99"]
 
 
+def test_groups_have_means_of_those_of_their_corpora_that_were_evaluated():
+    scores = {name: random_scores(100, shift) for shift, name in enumerate(("in_distribution", "a", "b", "c"))}
+    suite = OODSuite(groups={"near": ["a", "absent"], "far": ["b", "c"], "empty": ["absent"]})
+    results = suite.evaluate_scores({"msp": scores, "energy": scores}, np.arange(100) < 10)
+    means = {(mean["score"], mean["group"]): mean for mean in results.to_dict("oe")["group_mean"]}
+    assert set(means) == {(score, group) for score in ("msp", "energy") for group in ("near", "far")}
+    figures = {row.corpus: row.auroc for row in results.rows if row.score == "msp"}
+    assert means["msp", "near"]["auroc"] == figures["a"] and means["msp", "near"]["corpora"] == ["a"]
+    assert means["msp", "far"]["auroc"] == pytest.approx((figures["b"] + figures["c"]) / 2)
+    assert means["msp", "far"]["stage"] == "oe"
+    assert results.metrics()["ood_far_mean_auroc"] == means["msp", "far"]["auroc"]
+    assert results.mean() == OODSuite().evaluate_scores({"msp": scores, "energy": scores}).mean()
+
+
 def test_error_detection_is_wrong_against_right_predictions():
     scores = random_scores(200)
     wrong = np.arange(200) < 50

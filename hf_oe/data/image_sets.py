@@ -32,6 +32,7 @@ class ImageSets:
 
     Attributes:
         train, test: labelled in-distribution sets.
+        plain_train: the training set as the test set is transformed, without augmentation.
         held_out: training examples that are not trained on, as the test set is transformed; `None` if none were asked.
         outliers: one set, however many were asked for.
         ood: test anomalies by name.
@@ -41,6 +42,7 @@ class ImageSets:
     """
 
     train: Dataset
+    plain_train: Dataset
     test: Dataset
     outliers: Dataset
     ood: dict[str, Dataset]
@@ -101,8 +103,10 @@ def load_image_sets(
             raise ValueError(f"`hold_out` must be less than the {len(train)} training examples, got {hold_out}.")
         parts = train.train_test_split(test_size=hold_out, seed=seed)
         train, held_out = parts["train"], _prepared(parts["test"], protocol, plain)
+    train_set = _prepared(train, protocol, augmented)
     return ImageSets(
-        train=_prepared(train, protocol, augmented),
+        train=train_set,
+        plain_train=ImageDataset(train_set.dataset, protocol.image_size, protocol.num_channels, plain),
         test=test_set,
         outliers=_joined(
             {
