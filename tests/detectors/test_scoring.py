@@ -1,5 +1,8 @@
 """Detectors by name in `OODSuite.evaluate` and `OETrainer.evaluate`: one pass, one figure, whatever the batches."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +15,7 @@ from hf_oe.features import captured_features, classifier_head
 
 from ..tiny import OUTLIERS, Vectors, tiny_model, tiny_trainer
 
+README = Path(__file__).parents[2] / "README.md"
 SCORES = ["msp", "knn", "mahalanobis", "odin"]
 TEST, TRAIN = Vectors(30, noise=0.0), Vectors(24, noise=0.0)
 CORPORA = {"far": Vectors(40, shift=-3.0, noise=0.0), "near": Vectors(9, shift=-0.5, noise=0.0)}
@@ -88,6 +92,17 @@ def test_a_detector_of_the_users_own_is_evaluated_by_name(monkeypatch):
     args = OETrainingArguments("unused", score=["first_feature"], use_cpu=True)
     results = OODSuite(score=args.score).evaluate(tiny_model(), TEST, CORPORA, detector_dataset=TRAIN)
     assert {row.score for row in results.rows} == {"first_feature"}
+
+
+def test_the_readmes_detector_works():
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    (example,) = (block for block in blocks if "class ClassAngle" in block)
+    try:
+        exec(example, scope := {})
+        results = OODSuite(score=scope["args"].score).evaluate(tiny_model(), TEST, CORPORA, detector_dataset=TRAIN)
+        assert -1 <= results.scores["class_angle"]["far"].min() <= 1
+    finally:
+        DETECTORS.pop("class_angle", None)
 
 
 def test_a_fit_takes_a_sample_of_a_large_set(monkeypatch):
