@@ -11,7 +11,8 @@ from transformers import TrainingArguments
 
 from .detectors import DETECTORS
 from .detectors.scoring import detectors_among
-from .objectives import OBJECTIVES
+from .methods import method_of
+from .objectives import CONTEXT, OBJECTIVES
 from .scores import SCORES
 
 
@@ -31,9 +32,12 @@ class OETrainingArguments(TrainingArguments):
         default=None,
         metadata={"help": "Further settings of the objective, as JSON: '{\"margin_in\": -25}'."},
     )
-    outlier_weight: float = field(
-        default=0.5,
-        metadata={"help": "Factor of the outlier part of the objective (paper: 0.5; section 4.2.3)."},
+    outlier_weight: float | None = field(
+        default=None,
+        metadata={
+            "help": "Factor of the outlier part of the objective; default: the objective's own (paper: 0.5; section "
+            "4.2.3)."
+        },
     )
     outlier_batch_size: int | None = field(
         default=None,
@@ -49,11 +53,11 @@ class OETrainingArguments(TrainingArguments):
             "(paper's image classifiers: yes)."
         },
     )
-    score: list[str] = field(
-        default_factory=lambda: ["msp"],
+    score: list[str] | None = field(
+        default=None,
         metadata={
-            "help": f"Anomaly scores to evaluate, of {', '.join([*SCORES, *DETECTORS])} "
-            "(paper: msp; kl_uniform in Tables 2 and 9).",
+            "help": f"Anomaly scores to evaluate, of {', '.join([*SCORES, *DETECTORS])}; default: the one that goes "
+            "with the objective (paper: msp; kl_uniform in Tables 2 and 9).",
         },
     )
     recall_level: list[float] = field(
@@ -74,6 +78,9 @@ class OETrainingArguments(TrainingArguments):
     def __post_init__(self):
         super().__post_init__()
         self.objective_kwargs = _objective_kwargs(self.objective, self.objective_kwargs)
+        if self.outlier_weight is None:
+            self.outlier_weight = _own_weight(self.objective)
+        self.score = self.score or [method_of(self.objective).score]
         detectors_among(self.score)
         if self.outlier_batch_size is not None and self.outlier_batch_size < 1:
             raise ValueError(
@@ -90,6 +97,11 @@ class OETrainingArguments(TrainingArguments):
             raise ValueError(f"`ood_base_rate` must be greater than 0, got {self.ood_base_rate}.")
 
 
+def _own_weight(objective: str) -> float:
+    weight = inspect.signature(OBJECTIVES[objective]).parameters["weight"].default
+    return 0.5 if weight is inspect.Parameter.empty else weight
+
+
 def _objective_kwargs(objective: str, given: dict | str | None) -> dict[str, Any]:
     """Settings that the objective takes, from a dictionary or its JSON."""
     known = list(inspect.signature(OBJECTIVES[objective]).parameters)[3:]
@@ -97,7 +109,7 @@ def _objective_kwargs(objective: str, given: dict | str | None) -> dict[str, Any
         settings = json.loads(given) if isinstance(given, str) else dict(given or {})
     except (TypeError, ValueError) as error:
         raise ValueError(f"`objective_kwargs` must be a dictionary or its JSON, got {given!r}.") from error
-    own = [name for name in known if name not in ("weight", "model", "inputs")]
+    own = [name for name in known if name not in ("weight", *CONTEXT)]
     for name in settings:
         if name not in own:
             raise ValueError(

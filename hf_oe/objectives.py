@@ -17,8 +17,9 @@ All take
     is_outlier: bool `(batch,)`;
     weight: the factor of the outlier part;
 and, if they name them among their keyword parameters,
-    model: the module, for further forward passes;
-    inputs: what went into it, a mapping without labels and mask.
+    model: the bare module, for further forward passes;
+    inputs: what went into it, a mapping without labels and mask;
+    features, head: what its last linear layer saw in this pass, `(batch, width)`, and that layer.
 Any other keyword parameter is a setting that `objective_kwargs` may give.
 The two halves may differ in size: each part is a mean over its own half, never over the whole batch. Nothing is copied
 to the host, so a step never waits for the device.
@@ -36,6 +37,9 @@ from .registry import Registry
 
 OBJECTIVES = Registry("objective")
 
+CONTEXT = ("model", "inputs", "features", "head")
+"""What the trainer passes to an objective that names it."""
+
 _IGNORED = -100
 
 
@@ -49,6 +53,11 @@ def in_distribution_cross_entropy(logits: Tensor, labels: Tensor, is_outlier: Te
 def outlier_mean(values: Tensor, is_outlier: Tensor) -> Tensor:
     """Mean of `values` `(batch,)` over the outlier half; a scalar, 0 where that half is empty."""
     return torch.where(is_outlier, values, 0.0).sum() / is_outlier.sum().clamp(min=1)
+
+
+def in_distribution_mean(values: Tensor, is_outlier: Tensor) -> Tensor:
+    """Mean of `values` `(batch,)` over the in-distribution half; a scalar, 0 where that half is empty."""
+    return outlier_mean(values, ~is_outlier)
 
 
 @OBJECTIVES.register("uniform")

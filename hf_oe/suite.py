@@ -12,16 +12,20 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from . import methods  # noqa: F401  (registers the scores that go with them)
 from .calibration import calibration_metrics, fit_temperature, max_softmax, rescale_confidence
 from .detection import detection_metrics
 from .detectors.scoring import DetectorScoring, detectors_among, fit_sample
 from .files import replacing
-from .scores import SCORES
+from .scores import SCORES, further_outputs, logits_of, score_outputs
 
 ERROR_DETECTION = "error_detection"
 """Name of the row that holds wrong against right predictions; it is no anomaly corpus and stays out of the means."""
 
 Logits = np.ndarray
+Outputs = Logits | Mapping[str, np.ndarray]
+"""Logits `(examples, classes)`, or a model's outputs by name, `logits` among them, each with a row an example."""
+
 ScoreTable = dict[str, dict[str, np.ndarray]]
 
 
@@ -164,6 +168,9 @@ class OODSuite:
     ):
         self.score = tuple(score)
         self.detectors = DetectorScoring(detectors_among(score))
+        self.further_outputs = sorted(
+            {output for name in score if name in SCORES for output in further_outputs(SCORES[name])}
+        )
         self.recall_level = tuple(recall_level)
         self.base_rate = base_rate
         self.trials = trials
@@ -198,46 +205,45 @@ class OODSuite:
             import hf_oe.models  # noqa: F401  (registers the models of this library)
 
             model = AutoModelForImageClassification.from_pretrained(model)
-        predict = predictor(model, device) if isinstance(model, torch.nn.Module) else model
+        predict = predictor(model, device, self.further_outputs) if isinstance(model, torch.nn.Module) else model
         if self.detectors:
             if not isinstance(model, torch.nn.Module):
                 raise ValueError(f"`score` {next(iter(self.detectors.table))!r} needs a module, not a function.")
             predict = self.detectors.watched(model, predict)
             with self.detectors.collecting():
                 sample = fit_sample(detector_dataset, self.seed)
-                fitted_on = collect_logits(predict, sample, batch_size, data_collator)
-            self.detectors.fit(model, *fitted_on)
+                fitted_on, fitted_labels = collect_logits(predict, sample, batch_size, data_collator)
+            self.detectors.fit(model, logits_of(fitted_on), fitted_labels)
         with self.detectors.scoring("in_distribution"):
-            logits, labels = collect_logits(predict, in_distribution, batch_size, data_collator)
-        out_logits = {}
+            outputs, labels = collect_logits(predict, in_distribution, batch_size, data_collator)
+        by_corpus = {}
         for name, dataset in corpora.items():
             with self.detectors.scoring(name):
-                out_logits[name], _ = collect_logits(predict, dataset, batch_size, data_collator)
-        return self.evaluate_logits(logits, out_logits, labels, self.detectors.table)
+                by_corpus[name], _ = collect_logits(predict, dataset, batch_size, data_collator)
+        return self.evaluate_logits(outputs, by_corpus, labels, self.detectors.table)
 
     def evaluate_logits(
         self,
-        logits: Logits,
-        corpora: Mapping[str, Logits],
+        logits: Outputs,
+        corpora: Mapping[str, Outputs],
         labels: np.ndarray | None = None,
         detected: ScoreTable | None = None,
     ) -> OODResults:
         """Evaluates logits `(examples, classes)`; with `labels` `(examples,)` also accuracy and error detection.
 
-        `detected` holds the detectors' scores, `DetectorScoring.table`.
+        Scores that take further outputs of the model need mappings, `{"logits": …, "branch_logits": …}`; `detected`
+        holds the detectors' scores, `DetectorScoring.table`.
         """
+        named = {corpus: named_outputs(values) for corpus, values in {"in_distribution": logits, **corpora}.items()}
         scores: ScoreTable = {}
         for name in self.score:
             if name in self.detectors.table:
                 scores[name] = (detected or {}).get(name, {})
-                if set(scores[name]) != {"in_distribution", *corpora}:
+                if set(scores[name]) != set(named):
                     raise ValueError(f"The score {name!r} is not one of logits: use `evaluate`, or give `detected`.")
-                continue
-            scores[name] = {
-                corpus: SCORES[name](torch.from_numpy(np.asarray(values))).numpy()
-                for corpus, values in {"in_distribution": logits, **corpora}.items()
-            }
-        wrong = None if labels is None else logits.argmax(axis=-1) != labels
+            else:
+                scores[name] = {corpus: score_outputs(name, outputs).numpy() for corpus, outputs in named.items()}
+        wrong = None if labels is None else named["in_distribution"]["logits"].argmax(dim=-1).numpy() != labels
         return self.evaluate_scores(scores, wrong)
 
     def evaluate_scores(
@@ -320,39 +326,61 @@ class OODSuite:
         return OODRow(score=score, corpus=corpus, fpr_at=levels, **figures)
 
 
-def predictor(model: torch.nn.Module, device: str | torch.device | None = None) -> Callable:
-    """A function from a collated batch to the module's logits, in evaluation mode on its device."""
+def named_outputs(outputs: Outputs) -> dict[str, torch.Tensor]:
+    """The outputs as tensors by name; a bare array is the logits."""
+    outputs = outputs if isinstance(outputs, Mapping) else {"logits": outputs}
+    return {name: torch.from_numpy(np.asarray(values)) for name, values in outputs.items()}
+
+
+def predictor(
+    model: torch.nn.Module, device: str | torch.device | None = None, further_outputs: Sequence[str] = ()
+) -> Callable:
+    """A function from a collated batch to the module's logits, in evaluation mode on its device.
+
+    With `further_outputs` it gives a mapping of the logits and of those that the module has.
+    """
     if device is not None:
         model = model.to(device)
     model = model.eval()
     device = next(model.parameters()).device
 
-    def predict(batch: Mapping[str, Any]) -> torch.Tensor:
-        inputs = {key: value.to(device, non_blocking=True) for key, value in batch.items()}
-        return model(**inputs)["logits"]
+    def predict(batch: Mapping[str, Any]) -> torch.Tensor | dict[str, torch.Tensor]:
+        outputs = model(**{key: value.to(device, non_blocking=True) for key, value in batch.items()})
+        if not further_outputs:
+            return outputs["logits"]
+        return {name: outputs[name] for name in ("logits", *further_outputs) if name in outputs}
 
     return predict
 
 
 @torch.inference_mode()
 def collect_logits(
-    predict: Callable[[Mapping[str, Any]], torch.Tensor],
+    predict: Callable[[Mapping[str, Any]], torch.Tensor | Mapping[str, torch.Tensor]],
     dataset: Dataset,
     batch_size: int = 256,
     data_collator: Callable | None = None,
-) -> tuple[Logits, np.ndarray | None]:
-    """Logits `(examples, classes)` of a whole dataset, in order, and its labels `(examples,)` if it has any."""
+) -> tuple[Outputs, np.ndarray | None]:
+    """Logits `(examples, classes)` of a whole dataset, in order, and its labels `(examples,)` if it has any.
+
+    Where `predict` gives a mapping of outputs, so does this.
+    """
     from transformers import default_data_collator
 
-    logits, labels = [], []
+    outputs, labels = [], []
     for batch in DataLoader(dataset, batch_size, collate_fn=data_collator or default_data_collator):
         batch = dict(batch)
         if "labels" in batch:
             labels.append(np.asarray(batch.pop("labels")))
-        logits.append(torch.as_tensor(predict(batch)).float().cpu().numpy())
-    if not logits:
+        predicted = predict(batch)
+        named = predicted if isinstance(predicted, Mapping) else {"logits": predicted}
+        outputs.append({name: torch.as_tensor(value).float().cpu().numpy() for name, value in named.items()})
+    if not outputs:
         raise ValueError("`dataset` is empty: there is nothing to score.")
-    return np.concatenate(logits), np.concatenate(labels) if labels else None
+    joined = {name: np.concatenate([batch[name] for batch in outputs]) for name in outputs[0]}
+    return (
+        joined if isinstance(predicted, Mapping) else joined["logits"],
+        np.concatenate(labels) if labels else None,
+    )
 
 
 def write_results(path: str | os.PathLike, results: Mapping[str, Any]) -> None:

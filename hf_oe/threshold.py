@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from torch.utils.data import Dataset
 
 from .config import update_oe_settings
-from .scores import SCORES
-from .suite import collect_logits, predictor
+from .scores import SCORES, further_outputs, score_outputs
+from .suite import collect_logits, named_outputs, predictor
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def fit_threshold(
     for those anomalies only.
 
     Args:
-        model: a classifier, or a callable from a collated batch to logits `(batch, classes)`.
+        model: a classifier, or a callable from a collated batch to logits `(batch, classes)` or a mapping of outputs.
         in_distribution, anomalies: map-style datasets with the model's inputs; not the test sets.
         target_fpr, target_recall: fractions in (0, 1), exactly one of them.
         score: one of `hf_oe.scores.SCORES`.
@@ -95,9 +95,10 @@ def fit_threshold(
     if dataset is None:
         needed = ("target_fpr", "in_distribution") if by_fpr else ("target_recall", "anomalies")
         raise ValueError(f"`{needed[0]}` is measured on `{needed[1]}`, which is missing.")
-    predict = predictor(model) if isinstance(model, torch.nn.Module) else model
-    logits, _ = collect_logits(predict, dataset, batch_size, data_collator)
-    scores = SCORES[score](torch.from_numpy(logits)).numpy()
+    further = further_outputs(SCORES[score])
+    predict = predictor(model, None, further) if isinstance(model, torch.nn.Module) else model
+    outputs, _ = collect_logits(predict, dataset, batch_size, data_collator)
+    scores = score_outputs(score, named_outputs(outputs)).numpy()
     choose = threshold_at_fpr if by_fpr else threshold_at_recall
     value = choose(scores, target)
     generator = np.random.default_rng(seed)

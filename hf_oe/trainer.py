@@ -21,7 +21,9 @@ from .data.streams import OutlierStream
 from .detectors.scoring import fit_sample
 from .features import captured_features
 from .files import replacing
+from .methods import method_of
 from .objectives import OBJECTIVES
+from .scores import logits_of
 from .suite import OODResults, OODSuite
 
 logger = logging.getLogger(__name__)
@@ -35,7 +37,8 @@ class OETrainer(Trainer):
     training from scratch, the two modes of the paper, differ only in the model that is passed in and the schedule.
 
     Args:
-        model: any classifier whose output has `logits` `(batch, classes)`.
+        model: any classifier whose output has `logits` `(batch, classes)`. An objective that trains another network,
+            one with a branch for instance, makes it from this one: see the attribute `model`, and `hf_oe.methods`.
         args: an `OETrainingArguments`.
         outlier_dataset: map-style or iterable; its rows have the columns of `train_dataset`, labels are not needed.
             A stream is shared out to the processes and needs `dataloader_num_workers=0`.
@@ -86,7 +89,8 @@ class OETrainer(Trainer):
     ):
         args = args if args is not None else OETrainingArguments("trainer_output")
         _check(args, outlier_dataset, kwargs)
-        super().__init__(model=model, args=args, **kwargs)
+        self.method = method_of(args.objective)
+        super().__init__(model=model if model is None else self.method.prepare(model), args=args, **kwargs)
         self.outlier_dataset = outlier_dataset
         self.ood_datasets = dict(ood_datasets or {})
         self.calibration_dataset = calibration_dataset
@@ -95,7 +99,7 @@ class OETrainer(Trainer):
         self.suite = OODSuite(
             args.score, args.recall_level, args.ood_base_rate, args.ood_trials, args.seed, ood_groups
         )
-        if outlier_dataset is not None:
+        if outlier_dataset is not None or self.method.own_baseline:
             # The objective returns means over a micro-batch; the default would leave out the division by their number.
             self.loss_is_scaled_for_ga = False
         self._loss_parts: dict[str, torch.Tensor] = {}
@@ -185,15 +189,19 @@ class OETrainer(Trainer):
     # ---- Objective ----
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        """The objective where the batch holds outliers; the model's own loss where it does not."""
+        """The objective where there are outliers or its method trains the baseline; else the model's own loss."""
         if "is_outlier" not in inputs:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            if not self.method.own_baseline:
+                return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            inputs = {**inputs, "is_outlier": torch.zeros_like(inputs["labels"], dtype=torch.bool)}
         is_outlier, labels = inputs.pop("is_outlier"), inputs.pop("labels", None)
         outputs = model(**inputs)
-        parts = self._objective(outputs, labels, is_outlier, model=model, inputs=inputs)
-        for name, value in parts.items():
-            self._loss_parts[name] = self._loss_parts.get(name, 0.0) + value.detach()
-        self._loss_parts_count += 1
+        bare = self.accelerator.unwrap_model(model)
+        parts = self._objective(outputs, labels, is_outlier, model=bare, inputs=inputs)
+        if model.training:
+            for name, value in parts.items():
+                self._loss_parts[name] = self._loss_parts.get(name, 0.0) + value.detach()
+            self._loss_parts_count += 1
         loss = sum(parts.values())
         return (loss, outputs) if return_outputs else loss
 
@@ -238,21 +246,23 @@ class OETrainer(Trainer):
             loader = self.get_test_dataloader(fit_sample(self._prepared(dataset), self.args.seed))
             with detectors.collecting():
                 normal = super().evaluation_loop(loader, "Detectors", False, ignore_keys, "detectors")
-            detectors.fit(self.model, _logits(normal), normal.label_ids)
+            detectors.fit(self.model, logits_of(normal.predictions), normal.label_ids)
         with detectors.scoring("in_distribution"):
             output = super().evaluation_loop(dataloader, description, False, ignore_keys, metric_key_prefix)
-        logits, labels = _logits(output), output.label_ids
+        outputs, labels = _outputs(output), output.label_ids
+        logits = outputs.get("logits")
         if logits is not None and logits.ndim == 2 and (self.ood_datasets or labels is not None):
             corpora = {}
             for name, dataset in self.ood_datasets.items():
                 loader = self.get_test_dataloader(Unlabelled(self._prepared(dataset)))
                 with detectors.scoring(name):
-                    corpora[name] = _logits(super().evaluation_loop(loader, f"OOD {name}", False, ignore_keys, "ood"))
-            self.ood_results = self.suite.evaluate_logits(logits, corpora, labels, detectors.table)
+                    corpora[name] = _outputs(super().evaluation_loop(loader, f"OOD {name}", False, ignore_keys, "ood"))
+            self.ood_results = self.suite.evaluate_logits(outputs, corpora, labels, detectors.table)
             if self.calibration_dataset is not None and labels is not None:
                 loader = self.get_test_dataloader(self._prepared(self.calibration_dataset))
                 held_out = super().evaluation_loop(loader, "Calibration", False, ignore_keys, "calibration")
-                self._calibrate((_logits(held_out), held_out.label_ids), logits, labels, corpora)
+                by_corpus = {name: corpus["logits"] for name, corpus in corpora.items()}
+                self._calibrate((_outputs(held_out)["logits"], held_out.label_ids), logits, labels, by_corpus)
             figures = {f"{metric_key_prefix}_{key}": value for key, value in self.ood_results.metrics().items()}
             output.metrics.update({key: value for key, value in figures.items() if key not in output.metrics})
         return output
@@ -277,13 +287,26 @@ class OETrainer(Trainer):
         """As the Trainer's; detectors see the features of the same forward pass."""
         detectors = self.suite.detectors
         if not detectors.watching:
-            return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+            return self._prediction_step(model, inputs, prediction_loss_only, ignore_keys)
         with captured_features(self.model) as features:
-            step = super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
-        logits = step[1][0] if isinstance(step[1], tuple) else step[1]
+            step = self._prediction_step(model, inputs, prediction_loss_only, ignore_keys)
         inputs = self._prepare_inputs(inputs)
-        detectors.observe(self.model, inputs, features[-1], logits, self.gather_function)
+        detectors.observe(self.model, inputs, features[-1], logits_of(step[1]), self.gather_function)
         return step
+
+    def _prediction_step(self, model, inputs, prediction_loss_only, ignore_keys):
+        """As the Trainer's; where a score takes further outputs, those and the logits are given by name."""
+        if prediction_loss_only or not self.suite.further_outputs:
+            return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+        inputs = self._prepare_inputs(inputs)
+        labels, loss = inputs.get("labels"), None
+        with torch.no_grad(), self.compute_loss_context_manager():
+            if labels is None:
+                outputs = model(**inputs)
+            else:
+                loss, outputs = self.compute_loss(model, inputs, return_outputs=True)
+        kept = {name: outputs[name] for name in ("logits", *self.suite.further_outputs) if name in outputs}
+        return loss, kept, labels
 
     def _share_buffers(self) -> None:
         """Gives every process the first one's buffers, so that all evaluate the model that is saved."""
@@ -292,9 +315,11 @@ class OETrainer(Trainer):
                 torch.distributed.broadcast(buffer, src=0)
 
 
-def _logits(output: EvalLoopOutput) -> np.ndarray | None:
+def _outputs(output: EvalLoopOutput) -> dict[str, np.ndarray]:
     predictions = output.predictions
-    return predictions[0] if isinstance(predictions, tuple) else predictions
+    if isinstance(predictions, Mapping):
+        return dict(predictions)
+    return {} if predictions is None else {"logits": logits_of(predictions)}
 
 
 def _check(args: OETrainingArguments, outlier_dataset: Any, kwargs: Mapping[str, Any]) -> None:

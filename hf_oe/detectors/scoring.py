@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, Subset
 
 from ..features import captured_features, classifier_head
 from ..registry import Registry
-from ..scores import SCORES
+from ..scores import SCORES, logits_of
 from ._base import DETECTORS, FeatureDetector
 
 FIT_EXAMPLES = 10_000
@@ -149,16 +149,16 @@ class DetectorScoring:
         self._seen.append(gather(values).cpu())
 
     def watched(
-        self, model: nn.Module, predict: Callable[[Mapping[str, Any]], Tensor]
-    ) -> Callable[[Mapping[str, Any]], Tensor]:
-        """`predict`, from a batch to the logits of `model`, with each of its forward passes observed."""
+        self, model: nn.Module, predict: Callable[[Mapping[str, Any]], Any]
+    ) -> Callable[[Mapping[str, Any]], Any]:
+        """`predict`, from a batch to the logits or outputs of `model`, with each of its forward passes observed."""
 
-        def observed(batch: Mapping[str, Any]) -> Tensor:
+        def observed(batch: Mapping[str, Any]) -> Any:
             with captured_features(model) as features:
-                logits = predict(batch)
-            inputs = {key: value.to(logits.device) for key, value in batch.items()}
-            self.observe(model, inputs, features[-1], logits)
-            return logits
+                outputs = predict(batch)
+            inputs = {key: value.to(features[-1].device) for key, value in batch.items()}
+            self.observe(model, inputs, features[-1], logits_of(outputs))
+            return outputs
 
         return observed
 

@@ -1,5 +1,6 @@
 """Networks of the paper. Importing this registers them with transformers' Auto classes and with timm."""
 
+from .branch import BranchConfig, BranchForImageClassification, BranchForSequenceClassification, with_branch
 from .factory import ARCHITECTURES, create_classifier
 from .gru_text import GRUTextConfig, GRUTextForSequenceClassification
 from .mnist_convnet import MnistConvNetConfig, MnistConvNetForImageClassification
@@ -9,9 +10,13 @@ __all__ = [
     "ARCHITECTURES",
     "GRUTextConfig",
     "GRUTextForSequenceClassification",
+    "BranchConfig",
+    "BranchForImageClassification",
+    "BranchForSequenceClassification",
     "MnistConvNetConfig",
     "MnistConvNetForImageClassification",
     "WideResNetConfig",
     "WideResNetForImageClassification",
     "create_classifier",
+    "with_branch",
 ]
