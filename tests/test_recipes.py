@@ -118,6 +118,18 @@ def test_text_recipe(tmp_path):
     assert (tmp_path / "run" / "tokenizer.json").exists()
 
 
+@pytest.mark.parametrize("objective", ["confidence_branch", "multilabel", "reject"])
+def test_a_method_that_changes_network_or_baseline(objective, data_dir, tmp_path):
+    arguments = ["--data_dir", data_dir, "--output_dir", tmp_path / "run", "--objective", objective, *SMALL]
+    arguments += ["--outliers", "my_outliers", "--ood_corpora", "my_anomalies", "--hold_out", "4"]
+    run = launch("mnist_oe", *arguments, tmp_path=tmp_path)
+    assert run.returncode == 0, run.stderr[-3000:]
+    results = check_outputs(tmp_path / "run", {"my_anomalies"})
+    assert {row["score"] for row in results["rows"]} == {objective}
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (config["model_type"] == "oe_branch") == (objective != "multilabel")
+
+
 def test_the_first_recipe_needs_nothing_but_installed_packages(tmp_path):
     run = launch("digits_oe", "--output_dir", tmp_path / "run", *SMALL, tmp_path=tmp_path)
     assert run.returncode == 0, run.stderr[-3000:]
