@@ -60,6 +60,11 @@ def in_distribution_mean(values: Tensor, is_outlier: Tensor) -> Tensor:
     return outlier_mean(values, ~is_outlier)
 
 
+def to_uniform(logits: Tensor) -> Tensor:
+    """`KL[U || p]` of each example `(batch,)` up to the constant log(classes), in nats."""
+    return logits.logsumexp(dim=-1) - logits.mean(dim=-1)
+
+
 @OBJECTIVES.register("uniform")
 def uniform(
     outputs: Mapping[str, Tensor], labels: Tensor, is_outlier: Tensor, *, weight: float = 0.5
@@ -70,8 +75,7 @@ def uniform(
     Anomaly Detection with Outlier Exposure (Hendrycks, Mazeika and Dietterich 2018), where `weight` is 0.5.
     """
     logits = outputs["logits"]
-    to_uniform = logits.logsumexp(dim=-1) - logits.mean(dim=-1)
     return {
         "in_distribution": in_distribution_cross_entropy(logits, labels, is_outlier),
-        "outlier": weight * outlier_mean(to_uniform, is_outlier),
+        "outlier": weight * outlier_mean(to_uniform(logits), is_outlier),
     }

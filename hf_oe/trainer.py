@@ -22,6 +22,7 @@ from .detectors.scoring import fit_sample
 from .features import captured_features
 from .files import replacing
 from .methods import method_of
+from .methods.penultimate import penultimate
 from .objectives import OBJECTIVES
 from .scores import logits_of
 from .suite import OODResults, OODSuite
@@ -90,6 +91,7 @@ class OETrainer(Trainer):
         args = args if args is not None else OETrainingArguments("trainer_output")
         _check(args, outlier_dataset, kwargs)
         self.method = method_of(args.objective)
+        self._objective_names = tuple(inspect.signature(OBJECTIVES[args.objective]).parameters)
         super().__init__(model=model if model is None else self.method.prepare(model), args=args, **kwargs)
         self.outlier_dataset = outlier_dataset
         self.ood_datasets = dict(ood_datasets or {})
@@ -195,9 +197,15 @@ class OETrainer(Trainer):
                 return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
             inputs = {**inputs, "is_outlier": torch.zeros_like(inputs["labels"], dtype=torch.bool)}
         is_outlier, labels = inputs.pop("is_outlier"), inputs.pop("labels", None)
-        outputs = model(**inputs)
         bare = self.accelerator.unwrap_model(model)
-        parts = self._objective(outputs, labels, is_outlier, model=bare, inputs=inputs)
+        context = {"model": bare, "inputs": inputs}
+        if {"features", "head"} & set(self._objective_names):
+            with penultimate(bare) as seen:
+                outputs = model(**inputs)
+            context |= seen
+        else:
+            outputs = model(**inputs)
+        parts = self._objective(outputs, labels, is_outlier, **context)
         if model.training:
             for name, value in parts.items():
                 self._loss_parts[name] = self._loss_parts.get(name, 0.0) + value.detach()
@@ -209,11 +217,9 @@ class OETrainer(Trainer):
         self, outputs: Any, labels: Any, is_outlier: torch.Tensor, **context: Any
     ) -> dict[str, torch.Tensor]:
         """Calls the objective with the settings of the run, and with what it asks for of `context`."""
-        objective = OBJECTIVES[self.args.objective]
-        asked = {name: value for name, value in context.items() if name in inspect.signature(objective).parameters}
-        return objective(
-            outputs, labels, is_outlier, weight=self.args.outlier_weight, **self.args.objective_kwargs, **asked
-        )
+        settings = {"weight": self.args.outlier_weight, **self.args.objective_kwargs}
+        asked = {name: value for name, value in context.items() if name in self._objective_names}
+        return OBJECTIVES[self.args.objective](outputs, labels, is_outlier, **settings, **asked)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Adds each part of the objective as `loss_<part>`, averaged as `loss` is, to what the Trainer logs."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ..objectives import OBJECTIVES, in_distribution_cross_entropy, outlier_mean
+from ..objectives import OBJECTIVES, in_distribution_cross_entropy, outlier_mean, to_uniform
 
 
 def hardest(difficulty: Tensor, is_outlier: Tensor, keep: float, skip: float = 0.0) -> Tensor:
@@ -44,8 +44,8 @@ def hard_outliers(
     The paper does not say which share; half of them is ours.
     """
     logits = outputs["logits"]
-    to_uniform = logits.logsumexp(dim=-1) - logits.mean(dim=-1)
+    loss = to_uniform(logits)
     return {
         "in_distribution": in_distribution_cross_entropy(logits, labels, is_outlier),
-        "outlier": weight * outlier_mean(to_uniform, hardest(to_uniform, is_outlier, keep)),
+        "outlier": weight * outlier_mean(loss, hardest(loss, is_outlier, keep)),
     }

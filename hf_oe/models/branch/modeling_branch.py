@@ -117,7 +117,7 @@ def with_branch(classifier: PreTrainedModel) -> _Branch:
     config = copy.deepcopy(classifier.config)
     widened = copy.deepcopy(classifier.config)
     widened.num_labels = config.num_labels + 1
-    name = _class_layer_name(classifier)
+    name = class_layer_name(classifier)
     parent, _, attribute = name.rpartition(".")
     layer = classifier.get_submodule(name)
     setattr(classifier.get_submodule(parent), attribute, _widened(layer))
@@ -127,7 +127,7 @@ def with_branch(classifier: PreTrainedModel) -> _Branch:
     return kinds[classifier.main_input_name](branch_config, classifier)
 
 
-def _class_layer_name(classifier: PreTrainedModel) -> str:
+def class_layer_name(classifier: PreTrainedModel) -> str:
     classes = classifier.config.num_labels
     names = [
         name
