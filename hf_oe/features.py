@@ -27,10 +27,10 @@ def classifier_head(model: nn.Module) -> nn.Linear:
 
 @contextmanager
 def captured_features(model: nn.Module) -> Iterator[list[Tensor]]:
-    """Yields a list to which each forward pass in the block adds the features `(batch, features)`, float32.
+    """Yields a list to which each forward pass in the block adds the features `(batch, features)`.
 
-    They are detached, and on the model's device. The forward pass raises `ValueError` if the head is applied to
-    anything but one vector an example.
+    They are part of the graph, on the model's device and in its precision. The forward pass raises `ValueError` if the
+    head is applied to anything but one vector an example.
 
     Example:
         >>> with captured_features(model) as features:
@@ -46,7 +46,7 @@ def captured_features(model: nn.Module) -> Iterator[list[Tensor]]:
                 f"The head of {type(model).__name__} takes the shape {tuple(inputs[0].shape)} and not (batch, "
                 "features), so it has no penultimate features: choose scores of logits."
             )
-        features.append(inputs[0].detach().float())
+        features.append(inputs[0])
 
     handle = classifier_head(model).register_forward_pre_hook(capture)
     try:

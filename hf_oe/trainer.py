@@ -19,10 +19,9 @@ from .config import update_oe_settings
 from .data.mixing import STREAM_STATE, PairCollator, PairedDataset, PairSampler, Unlabelled
 from .data.streams import OutlierStream
 from .detectors.scoring import fit_sample
-from .features import captured_features
+from .features import captured_features, classifier_head
 from .files import replacing
 from .methods import method_of
-from .methods.penultimate import penultimate
 from .objectives import OBJECTIVES
 from .scores import logits_of
 from .suite import OODResults, OODSuite
@@ -200,9 +199,9 @@ class OETrainer(Trainer):
         bare = self.accelerator.unwrap_model(model)
         context = {"model": bare, "inputs": inputs}
         if {"features", "head"} & set(self._objective_names):
-            with penultimate(bare) as seen:
+            with captured_features(bare) as features:
                 outputs = model(**inputs)
-            context |= seen
+            context |= {"features": features[-1], "head": classifier_head(bare)}
         else:
             outputs = model(**inputs)
         parts = self._objective(outputs, labels, is_outlier, **context)
@@ -297,7 +296,7 @@ class OETrainer(Trainer):
         with captured_features(self.model) as features:
             step = self._prediction_step(model, inputs, prediction_loss_only, ignore_keys)
         inputs = self._prepare_inputs(inputs)
-        detectors.observe(self.model, inputs, features[-1], logits_of(step[1]), self.gather_function)
+        detectors.observe(self.model, inputs, features[-1].float(), logits_of(step[1]), self.gather_function)
         return step
 
     def _prediction_step(self, model, inputs, prediction_loss_only, ignore_keys):

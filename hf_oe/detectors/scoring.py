@@ -157,7 +157,7 @@ class DetectorScoring:
             with captured_features(model) as features:
                 outputs = predict(batch)
             inputs = {key: value.to(features[-1].device) for key, value in batch.items()}
-            self.observe(model, inputs, features[-1], logits_of(outputs))
+            self.observe(model, inputs, features[-1].float(), logits_of(outputs))
             return outputs
 
         return observed

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..features import classifier_head
 from ..objectives import OBJECTIVES, outlier_mean
 from .energy_bounded import energy_bounded
 from .hard_outliers import hardest
 from .method import METHODS, Method
-from .penultimate import class_layer
 
 _PRIOR_VARIANCE, _NOISE_VARIANCE, _TARGET = 20.0, 0.5, 3.0
 
@@ -24,7 +24,7 @@ _PRIOR_VARIANCE, _NOISE_VARIANCE, _TARGET = 20.0, 0.5, 3.0
 def _with_statistics(model: Any) -> Any:
     """The classifier with the regression's sufficient statistics as buffers, which are saved and resumed with it."""
     if not hasattr(model, "poem_scatter"):
-        layer = class_layer(model)
+        layer = classifier_head(model)
         model.register_buffer("poem_scatter", layer.weight.new_zeros(layer.in_features, layer.in_features))
         model.register_buffer("poem_moment", layer.weight.new_zeros(layer.in_features))
     return model

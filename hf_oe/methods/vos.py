@@ -14,15 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..features import classifier_head
 from ..objectives import OBJECTIVES, in_distribution_cross_entropy, in_distribution_mean, outlier_mean
 from .method import METHODS, Method
-from .penultimate import class_layer
 
 
 def _with_gaussians(model: Any) -> Any:
     """The classifier with a logistic regression on the energy, and the features' moments as buffers."""
     if not hasattr(model, "vos_logistic"):
-        weight = class_layer(model).weight
+        weight = classifier_head(model).weight
         classes, width = weight.shape
         model.vos_logistic = nn.Linear(1, 1).to(weight)
         model.register_buffer("vos_count", weight.new_zeros(classes))
