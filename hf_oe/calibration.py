@@ -2,7 +2,8 @@
 
 `confidence` is what the model states, in [0, 1]; `correct` says where its prediction was right. An anomaly has no
 right prediction, so it counts as misclassified. All metrics take arrays of shape `(examples,)`, compute in float64,
-and raise `ValueError` for other shapes, NaN, or values outside those ranges.
+and raise `ValueError` for other shapes, NaN, or values outside those ranges. `weights`, as many numbers above 0, count
+examples unequally, as `base_rate_weights` does to state a metric for another share of anomalies than was measured.
 """
 
 from __future__ import annotations
@@ -71,59 +72,95 @@ def rescale_confidence(confidence: ArrayLike, num_classes: int) -> np.ndarray:
     return np.maximum((np.asarray(confidence, dtype=np.float64) - 1 / num_classes) / (1 - 1 / num_classes), 0.0)
 
 
-def rms_calibration_error(confidence: ArrayLike, correct: ArrayLike, bin_size: int = 100) -> float:
+def base_rate_weights(in_count: int, out_count: int, base_rate: float) -> np.ndarray:
+    """Weights of a pool, in-distribution examples first, under which it has `base_rate` anomalies per normal example.
+
+    Returns:
+        float64 `(in_count + out_count,)`, 1 for the in-distribution examples.
+    """
+    if in_count < 1 or out_count < 1 or not 0 < base_rate < np.inf:
+        raise ValueError(
+            "`in_count` and `out_count` must be at least 1 and `base_rate` a number above 0, got "
+            f"{in_count}, {out_count} and {base_rate}."
+        )
+    return np.repeat([1.0, base_rate * in_count / out_count], [in_count, out_count])
+
+
+def rms_calibration_error(
+    confidence: ArrayLike, correct: ArrayLike, bin_size: int = 100, weights: ArrayLike | None = None
+) -> float:
     """Root mean square of (accuracy - confidence) over bins of `bin_size` examples of similar confidence.
 
     Examples are sorted by confidence into floor(examples / bin_size) bins, of which the last takes the rest.
     """
-    gaps, shares = _bins(*_validated(confidence, correct), bin_size)
-    return float(np.sqrt((shares * gaps**2).sum()))
+    return _rms(*reliability_bins(confidence, correct, bin_size, weights))
 
 
-def mav_calibration_error(confidence: ArrayLike, correct: ArrayLike, bin_size: int = 100) -> float:
+def mav_calibration_error(
+    confidence: ArrayLike, correct: ArrayLike, bin_size: int = 100, weights: ArrayLike | None = None
+) -> float:
     """Mean absolute value of (accuracy - confidence) over the bins of `rms_calibration_error`, which bounds it."""
-    gaps, shares = _bins(*_validated(confidence, correct), bin_size)
-    return float((shares * np.abs(gaps)).sum())
+    return _mav(*reliability_bins(confidence, correct, bin_size, weights))
 
 
-def soft_f1(confidence: ArrayLike, correct: ArrayLike) -> float:
+def soft_f1(confidence: ArrayLike, correct: ArrayLike, weights: ArrayLike | None = None) -> float:
     """F1 score of detecting mistakes by doubt (1 - confidence), counted in shares of examples; higher is better.
 
     It is 0 where there is no mistake to detect.
     """
-    return _soft_f1(*_validated(confidence, correct))
+    return _soft_f1(*_validated(confidence, correct, weights))
 
 
-def calibration_metrics(confidence: ArrayLike, correct: ArrayLike) -> dict[str, float]:
+def calibration_metrics(
+    confidence: ArrayLike, correct: ArrayLike, weights: ArrayLike | None = None
+) -> dict[str, float]:
     """`{"rms", "mav", "soft_f1"}`, fractions of 1, from one sort."""
-    confidence, correct = _validated(confidence, correct)
-    gaps, shares = _bins(confidence, correct, 100)
-    return {
-        "rms": float(np.sqrt((shares * gaps**2).sum())),
-        "mav": float((shares * np.abs(gaps)).sum()),
-        "soft_f1": _soft_f1(confidence, correct),
-    }
+    examples = _validated(confidence, correct, weights)
+    bins = _bins(*examples, 100)
+    return {"rms": _rms(*bins), "mav": _mav(*bins), "soft_f1": _soft_f1(*examples)}
 
 
-def _soft_f1(confidence: np.ndarray, correct: np.ndarray) -> float:
-    doubt = 1 - confidence
-    # 2 precision recall / (precision + recall), multiplied out.
-    total = doubt.sum() + (~correct).sum()
-    return float(2 * doubt[~correct].sum() / total) if total > 0 else 0.0
+def reliability_bins(
+    confidence: ArrayLike, correct: ArrayLike, bin_size: int = 100, weights: ArrayLike | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The bins of `rms_calibration_error`, for a reliability diagram.
 
-
-def _bins(confidence: np.ndarray, correct: np.ndarray, bin_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Accuracy minus mean confidence of each bin, and the share of examples in it."""
+    Returns:
+        `(confidence, accuracy, share)`, each `(bins,)`: the mean confidence, the share of right predictions, and the
+        share of all examples that is in the bin.
+    """
     if bin_size < 1:
         raise ValueError(f"`bin_size` must be at least 1, got {bin_size}.")
+    return _bins(*_validated(confidence, correct, weights), bin_size)
+
+
+def _rms(confidence: np.ndarray, accuracy: np.ndarray, share: np.ndarray) -> float:
+    return float(np.sqrt((share * (accuracy - confidence) ** 2).sum()))
+
+
+def _mav(confidence: np.ndarray, accuracy: np.ndarray, share: np.ndarray) -> float:
+    return float((share * np.abs(accuracy - confidence)).sum())
+
+
+def _soft_f1(confidence: np.ndarray, correct: np.ndarray, weights: np.ndarray) -> float:
+    doubt, wrong = weights * (1 - confidence), ~correct
+    # 2 precision recall / (precision + recall), multiplied out.
+    total = doubt.sum() + weights[wrong].sum()
+    return float(2 * doubt[wrong].sum() / total) if total > 0 else 0.0
+
+
+def _bins(
+    confidence: np.ndarray, correct: np.ndarray, weights: np.ndarray, bin_size: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     order = np.argsort(confidence, kind="stable")
     starts = np.arange(max(1, len(order) // bin_size)) * bin_size
-    counts = np.diff(np.r_[starts, len(order)])
-    gaps = np.add.reduceat((correct - confidence)[order], starts) / counts
-    return gaps, counts / len(order)
+    sums = [np.add.reduceat(values[order], starts) for values in (weights * confidence, weights * correct, weights)]
+    return sums[0] / sums[2], sums[1] / sums[2], sums[2] / sums[2].sum()
 
 
-def _validated(confidence: ArrayLike, correct: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def _validated(
+    confidence: ArrayLike, correct: ArrayLike, weights: ArrayLike | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     confidence, correct = np.asarray(confidence, dtype=np.float64), np.asarray(correct)
     if confidence.ndim != 1 or correct.shape != confidence.shape or len(confidence) == 0:
         raise ValueError(
@@ -140,4 +177,10 @@ def _validated(confidence: ArrayLike, correct: ArrayLike) -> tuple[np.ndarray, n
         raise ValueError(
             "`correct` must be 1 where the prediction is right and 0 where it is wrong, got other values."
         )
-    return confidence, mask
+    weights = np.ones(len(mask)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if weights.shape != mask.shape or not (weights.min() > 0 and weights.max() < np.inf):
+        raise ValueError(
+            "`weights` must be as many finite numbers above 0 as there are examples, got the shape "
+            f"{weights.shape} for {len(mask)} examples."
+        )
+    return confidence, mask, weights

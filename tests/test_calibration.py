@@ -10,10 +10,12 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from hf_oe.calibration import (
+    base_rate_weights,
     calibration_metrics,
     fit_temperature,
     mav_calibration_error,
     max_softmax,
+    reliability_bins,
     rescale_confidence,
     rms_calibration_error,
     sigmoid_max_logit,
@@ -140,3 +142,46 @@ def test_bad_input_is_named(confidence, correct, message):
     for function in (rms_calibration_error, mav_calibration_error, soft_f1, calibration_metrics):
         with pytest.raises(ValueError, match=message):
             function(confidence, correct)
+
+
+@given(examples, st.integers(1, 4))
+def test_a_weight_counts_as_many_copies(pairs, times):
+    confidence, correct = np.array(pairs).T
+    copies = 1 + np.arange(len(confidence)) % times
+    repeated = np.repeat(confidence, copies), np.repeat(correct, copies)
+    assert soft_f1(confidence, correct, weights=copies) == pytest.approx(soft_f1(*repeated), abs=1e-9)
+    # Bins of one example: the bins of the copies are the same, each as often as it weighs.
+    for error in (rms_calibration_error, mav_calibration_error):
+        assert error(confidence, correct, 1, weights=copies) == pytest.approx(error(*repeated, 1), abs=1e-9)
+
+
+@given(examples, st.floats(0.1, 10))
+def test_equal_weights_change_nothing(pairs, weight):
+    confidence, correct = np.array(pairs).T
+    weighted = calibration_metrics(confidence, correct, np.full(len(confidence), weight))
+    assert weighted == pytest.approx(calibration_metrics(confidence, correct), abs=1e-9)
+
+
+def test_weighted_errors_of_a_case_worked_by_hand():
+    # Two bins of two: accuracy 1/4 and confidence 0.2 with weight 4, accuracy 1 and confidence 0.9 with weight 2.
+    case = [0.2, 0.2, 0.9, 0.9], [0, 1, 1, 1], 2, [3, 1, 1, 1]
+    confidence, accuracy, share = reliability_bins(*case)
+    assert confidence.tolist() == pytest.approx([0.2, 0.9]) and accuracy.tolist() == pytest.approx([0.25, 1])
+    assert share.tolist() == pytest.approx([2 / 3, 1 / 3])
+    assert rms_calibration_error(*case) == pytest.approx(np.sqrt(0.05**2 * 2 / 3 + 0.1**2 / 3))
+    assert mav_calibration_error(*case) == pytest.approx(0.05 * 2 / 3 + 0.1 / 3)
+
+
+def test_base_rate_weights_set_the_share_of_anomalies():
+    weights = base_rate_weights(in_count=50, out_count=200, base_rate=0.02)
+    assert weights[:50].tolist() == [1.0] * 50
+    assert weights[50:].sum() / weights[:50].sum() == pytest.approx(0.02)
+    with pytest.raises(ValueError, match="`base_rate` a number above 0, got 50, 200 and 0"):
+        base_rate_weights(50, 200, 0)
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, 0.0], [1.0, float("nan")], [1.0, float("inf")]])
+def test_bad_weights_are_named(weights):
+    for function in (rms_calibration_error, mav_calibration_error, soft_f1, calibration_metrics):
+        with pytest.raises(ValueError, match="`weights` must be as many finite numbers above 0"):
+            function([0.1, 0.2], [0, 1], weights=weights)

@@ -9,7 +9,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hf_oe.detection import aupr, auroc, detection_metrics, fpr_at_recall, roc_curve
+from hf_oe.detection import (
+    aupr,
+    auroc,
+    detection_metrics,
+    fpr_at_recall,
+    precision_at_recall,
+    precision_recall_curve,
+    roc_curve,
+)
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference" / "detection.npz"
 
@@ -165,3 +173,42 @@ def test_bad_recall_level_is_named(level):
 def test_no_recall_level_at_all_is_refused():
     with pytest.raises(ValueError, match="`recall_level` is an empty list"):
         detection_metrics([0.0], [1.0], [])
+
+
+@given(scores, scores, levels)
+def test_precision_at_the_pools_own_base_rate_is_that_of_the_flagged_examples(in_scores, out_scores, level):
+    rate = fpr_at_recall(in_scores, out_scores, level)
+    threshold = max(value for value in out_scores if np.mean(out_scores >= value) >= level)
+    flagged = np.sum(out_scores >= threshold), np.sum(in_scores >= threshold)
+    precision = precision_at_recall(in_scores, out_scores, level, base_rate=len(out_scores) / len(in_scores))
+    assert precision == pytest.approx(flagged[0] / sum(flagged), abs=1e-12)
+    assert rate == flagged[1] / len(in_scores)
+
+
+@given(scores, scores, levels, st.integers(2, 5))
+def test_precision_at_another_base_rate_is_that_of_repeated_anomalies(in_scores, out_scores, level, times):
+    repeated = np.tile(out_scores, times)
+    expected = precision_at_recall(in_scores, repeated, level, len(repeated) / len(in_scores))
+    base_rate = times * len(out_scores) / len(in_scores)
+    assert precision_at_recall(in_scores, out_scores, level, base_rate) == pytest.approx(expected, abs=1e-12)
+
+
+def test_precision_of_a_case_worked_by_hand():
+    # At recall 1/2 the threshold is 3: half of the anomalies and a quarter of the normal examples are flagged.
+    assert precision_at_recall([0, 1, 2, 4], [2.5, 3], 0.5, base_rate=1) == pytest.approx(0.5 / 0.75)
+    assert precision_at_recall([0, 1, 2, 4], [2.5, 3], 0.5, base_rate=0.01) == pytest.approx(0.005 / 0.255)
+
+
+@pytest.mark.parametrize("base_rate", [0, -1, float("inf"), float("nan"), "0.2"])
+def test_a_base_rate_that_is_none_is_refused(base_rate):
+    with pytest.raises(ValueError, match="`base_rate` must be a number above 0"):
+        precision_at_recall([0, 1], [2], base_rate=base_rate)
+
+
+@given(scores, scores)
+def test_precision_recall_curve_equals_scikit_learns(in_scores, out_scores):
+    precision, recall = precision_recall_curve(in_scores, out_scores)
+    theirs = sklearn.metrics.precision_recall_curve(*pooled(in_scores, out_scores), drop_intermediate=False)
+    points = {(round(p, 9), round(r, 9)) for p, r in zip(theirs[0], theirs[1], strict=True)}
+    assert {(round(p, 9), round(r, 9)) for p, r in zip(precision, recall, strict=True)} <= points
+    assert recall[0] == 1 and (np.diff(recall) < 0).all()
