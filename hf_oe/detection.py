@@ -77,23 +77,30 @@ def precision_at_recall(
         recall_level: as for `fpr_at_recall`.
         base_rate: anomalies per in-distribution example where the detector will run (the paper's tests: 0.2).
     """
-    if not isinstance(base_rate, Real) or not 0 < base_rate < np.inf:
-        raise ValueError(f"`base_rate` must be a number above 0, got {base_rate!r}: anomalies per normal example.")
-    ranking = _rank(in_scores, out_scores)
-    strictest = _strictest(ranking, _validated_level(recall_level))
-    detected = base_rate * (ranking.out_count - ranking.out_below[strictest]) / ranking.out_count
-    return float(detected / (detected + (ranking.in_count - ranking.in_below[strictest]) / ranking.in_count))
+    level = _validated_level(recall_level)
+    precision, recall = precision_recall_curve(in_scores, out_scores, base_rate)
+    return float(precision[np.count_nonzero(recall >= level) - 1])
 
 
-def precision_recall_curve(in_scores: ArrayLike, out_scores: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """The precision-recall curve that `aupr` is the area under, one point a distinct score of an anomaly.
+def precision_recall_curve(
+    in_scores: ArrayLike, out_scores: ArrayLike, base_rate: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The precision-recall curve, one point a distinct score of an anomaly.
+
+    Args:
+        base_rate: as for `precision_at_recall`; by default that of the scores, for which `aupr` is the area under it.
 
     Returns:
         `(precision, recall)`, float64 arrays of equal length; the recall falls from 1.
     """
     ranking = _rank(in_scores, out_scores)
-    detected = ranking.out_count - ranking.out_below
-    return detected / (detected + ranking.in_count - ranking.in_below), detected / ranking.out_count
+    if base_rate is None:
+        base_rate = ranking.out_count / ranking.in_count
+    if not isinstance(base_rate, Real) or not 0 < base_rate < np.inf:
+        raise ValueError(f"`base_rate` must be a number above 0, got {base_rate!r}: anomalies per normal example.")
+    recall = (ranking.out_count - ranking.out_below) / ranking.out_count  # falls as the threshold rises
+    detected, false_alarms = base_rate * recall, (ranking.in_count - ranking.in_below) / ranking.in_count
+    return detected / (detected + false_alarms), recall
 
 
 def roc_curve(in_scores: ArrayLike, out_scores: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -149,15 +156,10 @@ def _rank(in_scores: ArrayLike, out_scores: ArrayLike) -> _Ranking:
     return _Ranking(in_below, in_tied, out_below, out_tied, len(in_sorted), len(out_sorted))
 
 
-def _strictest(ranking: _Ranking, recall_level: float) -> int:
-    """Which of the anomalies' distinct scores is the highest threshold that reaches the recall."""
-    recall = (ranking.out_count - ranking.out_below) / ranking.out_count  # falls as the threshold rises
-    return np.count_nonzero(recall >= recall_level) - 1
-
-
 def _fpr_at_recall(ranking: _Ranking, recall_level: float) -> float:
-    in_below = ranking.in_below[_strictest(ranking, recall_level)]
-    return float((ranking.in_count - in_below) / ranking.in_count)
+    recall = (ranking.out_count - ranking.out_below) / ranking.out_count  # falls as the threshold rises
+    strictest = np.count_nonzero(recall >= recall_level) - 1
+    return float((ranking.in_count - ranking.in_below[strictest]) / ranking.in_count)
 
 
 def _auroc(ranking: _Ranking) -> float:

@@ -68,8 +68,10 @@ class OODResults:
         rows: a row for each score and corpus, `error_detection` among them where labels were given.
         test_error: share of misclassified in-distribution examples, or `None` without labels.
         scores: the scores themselves, `{score: {"in_distribution": (n,), corpus: (m,)}}`.
+        correct: bool `(n,)`, which in-distribution examples are classified rightly, or `None` without labels.
         groups: corpora by group, see `OODSuite`.
         temperature, calibration: see `OODSuite.calibrate`; `None` and empty where no held-out examples were given.
+        confidence: with that temperature and 0-1 rescaling, `{"in_distribution": (n,), corpus: (m,)}`.
     """
 
     recall_level: float
@@ -77,9 +79,11 @@ class OODResults:
     rows: list[OODRow]
     test_error: float | None = None
     scores: ScoreTable = field(default_factory=dict, repr=False)
+    correct: np.ndarray | None = field(default=None, repr=False)
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     temperature: float | None = None
     calibration: list[CalibrationRow] = field(default_factory=list)
+    confidence: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def mean(self) -> list[dict[str, Any]]:
         """For each score the means over the anomaly corpora of their own figures."""
@@ -266,7 +270,8 @@ class OODSuite:
                 rows.append(self._row(score, ERROR_DETECTION, [self._measure(normal[~wrong], normal[wrong])]))
         test_error = None if wrong is None else float(np.mean(wrong))
         table = {score: dict(by_corpus) for score, by_corpus in scores.items()}
-        return OODResults(self.recall_level[0], self.trials, rows, test_error, table, self.groups)
+        correct = None if wrong is None else ~np.asarray(wrong)
+        return OODResults(self.recall_level[0], self.trials, rows, test_error, table, correct, self.groups)
 
     def calibrate(
         self,
@@ -324,6 +329,11 @@ class OODSuite:
             f"{level:g}": float(np.mean([trial["fpr_at"][level] for trial in trials])) for level in self.recall_level
         }
         return OODRow(score=score, corpus=corpus, fpr_at=levels, **figures)
+
+
+def rescaled_confidence(logits: Logits, temperature: float) -> np.ndarray:
+    """Maximum softmax probability at a temperature, rescaled to start at 0; float32 `(examples,)` (section 4.4.1)."""
+    return rescale_confidence(max_softmax(logits, temperature), logits.shape[1]).astype(np.float32)
 
 
 def named_outputs(outputs: Outputs) -> dict[str, torch.Tensor]:

@@ -24,7 +24,7 @@ from .files import replacing
 from .methods import method_of
 from .objectives import OBJECTIVES
 from .scores import logits_of
-from .suite import OODResults, OODSuite
+from .suite import OODResults, OODSuite, rescaled_confidence
 
 logger = logging.getLogger(__name__)
 
@@ -286,6 +286,10 @@ class OETrainer(Trainer):
             logger.warning("Calibration is left out, since no temperature fits `calibration_dataset`: %s", error)
             return
         self.ood_results.temperature, self.ood_results.calibration = temperature, rows
+        self.ood_results.confidence = {
+            name: rescaled_confidence(values, temperature)
+            for name, values in {"in_distribution": logits, **corpora}.items()
+        }
         update_oe_settings(self.model, temperature=temperature)
 
     def prediction_step(self, model, inputs, prediction_loss_only, ignore_keys=None):

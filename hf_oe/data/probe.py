@@ -9,7 +9,7 @@ classifier on such cues before anybody trusts the detector.
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -21,6 +21,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from ..detection import auroc
+from .rows import fetch_rows, row_content
 
 SEPARABLE = 0.9
 """From this cross-validated AUROC on, the cues alone separate outliers from in-distribution examples."""
@@ -99,29 +100,14 @@ def _sample(data: Any, count: int, seed: int) -> list[str] | np.ndarray:
         rows = list(islice(data, count))
     else:
         indices = np.sort(np.random.default_rng(seed).permutation(len(data))[:count]).tolist()
-        fetch = getattr(data, "__getitems__", None)
-        rows = fetch(indices) if fetch else [data[index] for index in indices]
-    contents = [_content(row) for row in rows]
+        rows = fetch_rows(data, indices)
+    contents = [row_content(row) for row in rows]
     if contents and isinstance(contents[0], str):
         return contents
     shapes = {content.shape for content in contents}
     if len(shapes) > 1:
         raise ValueError(f"Images of one set must have one shape, got {' and '.join(map(str, sorted(shapes)[:2]))}.")
     return np.asarray(contents, dtype=np.float32)
-
-
-def _content(row: Any) -> str | np.ndarray:
-    if isinstance(row, Mapping):
-        known = [key for key in ("pixel_values", "image", "text") if key in row]
-        if not known:
-            raise ValueError(f"Rows must hold `pixel_values`, `image` or `text`, got {', '.join(map(str, row))}.")
-        row = row[known[0]]
-    if isinstance(row, str):
-        return row
-    pixels = np.asarray(row)
-    if hasattr(row, "getbands"):  # a PIL image: channels last, or no axis for them
-        pixels = pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1)
-    return pixels
 
 
 # ---- Cues: each `(examples, features)` ----

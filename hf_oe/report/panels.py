@@ -1,0 +1,158 @@
+"""Figures of one panel a corpus, described once: how each panel is drawn, and what its title says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..calibration import base_rate_weights, reliability_bins, rms_calibration_error
+from ..detection import auroc, precision_recall_curve, roc_curve
+from .style import INK, NORMAL_COLOUR, STAGES, Scores, arrow
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Panels:
+    """A figure of one panel a corpus.
+
+    Attributes:
+        corpora: in order.
+        draw: draws a corpus into its axes.
+        note: says its main figure, for the title.
+        x_name, y_name: of the axes, the same for all panels.
+    """
+
+    corpora: list[str]
+    draw: Callable[[Axes, str], None]
+    note: Callable[[str], str]
+    x_name: str
+    y_name: str
+
+
+def roc_panels(scores: Scores) -> Panels:
+    """ROC curves, baseline against OE (Figure 1 of the paper)."""
+
+    def draw(axes: Axes, corpus: str) -> None:
+        axes.plot([0, 1], [0, 1], color=NORMAL_COLOUR, linewidth=0.8, linestyle=":")
+        for line, (stage, by_corpus) in enumerate(scores.items()):
+            fpr, tpr, _ = roc_curve(by_corpus["in_distribution"], by_corpus[corpus])
+            axes.plot(*_thinned(fpr, tpr), color=STAGES[stage][1], linewidth=1.6, clip_on=False)
+            _label(axes, stage, 0.97, 0.2 - 0.13 * line, "right")
+        _unit_square(axes)
+
+    return Panels(_corpora(scores), draw, _auroc_note(scores), "False-positive rate", "Recall of anomalies")
+
+
+def precision_recall_panels(scores: Scores, base_rate: float = 0.2) -> Panels:
+    """Precision-recall curves with both classes weighted to `base_rate` anomalies per in-distribution example."""
+
+    def draw(axes: Axes, corpus: str) -> None:
+        axes.axhline(base_rate / (1 + base_rate), color=NORMAL_COLOUR, linewidth=0.8, linestyle=":")
+        for line, (stage, by_corpus) in enumerate(scores.items()):
+            precision, recall = precision_recall_curve(by_corpus["in_distribution"], by_corpus[corpus], base_rate)
+            recall, precision = np.r_[0, recall[::-1]], np.r_[1, precision[::-1]]
+            axes.plot(*_thinned(recall, precision), color=STAGES[stage][1], linewidth=1.6, clip_on=False)
+            _label(axes, stage, 0.03, 0.2 - 0.13 * line, "left")
+        _unit_square(axes)
+
+    return Panels(_corpora(scores), draw, _auroc_note(scores), "Recall of anomalies", "Precision")
+
+
+def histogram_panels(scores: Scores) -> Panels:
+    """Histograms of scores: the baseline's upwards, those with OE downwards.
+
+    In-distribution scores are filled, those of anomalies outlined.
+    """
+    pooled = np.concatenate([np.asarray(values, float) for stage in scores.values() for values in stage.values()])
+    finite = pooled[np.isfinite(pooled)]
+    edges = np.histogram_bin_edges(finite, 40, tuple(np.quantile(finite, [0.001, 0.999])))
+
+    def draw(axes: Axes, corpus: str) -> None:
+        for stage, by_corpus in scores.items():
+            sign = -1 if stage == "oe" else 1
+            normal, anomalous = (sign * _heights(by_corpus[name], edges) for name in ("in_distribution", corpus))
+            axes.stairs(normal, edges, fill=True, color=NORMAL_COLOUR)
+            axes.stairs(anomalous, edges, color=STAGES[stage][1], linewidth=1.4)
+            _label(axes, stage, 0.5, 0.5 + 0.38 * sign, "center")
+        axes.axhline(0, color=INK, linewidth=0.7)
+        axes.set(ylim=(-1.05, 1.05), yticks=())
+        axes.spines["left"].set_visible(False)
+        axes.locator_params(axis="x", nbins=4)
+
+    names = ("Anomaly score (filled: in-distribution)", "Share of examples, square root")
+    return Panels(_corpora(scores), draw, _auroc_note(scores), *names)
+
+
+def reliability_panels(confidence: Scores, correct: Mapping[str, ArrayLike]) -> Panels:
+    """Reliability diagrams of test examples and equally many anomalies, by weight (section 4.4).
+
+    Args:
+        confidence: of each stage, `OODResults.confidence`.
+        correct: of each stage, `OODResults.correct`; an anomaly is never right.
+    """
+
+    def pool(stage: str, corpus: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        normal, anomalous = (np.asarray(confidence[stage][name]) for name in ("in_distribution", corpus))
+        right = np.r_[np.asarray(correct[stage], bool), np.zeros(len(anomalous), bool)]
+        return np.r_[normal, anomalous], right, base_rate_weights(len(normal), len(anomalous), 1.0)
+
+    def draw(axes: Axes, corpus: str) -> None:
+        axes.plot([0, 1], [0, 1], color=NORMAL_COLOUR, linewidth=0.8, linestyle=":")
+        for line, stage in enumerate(confidence):
+            stated, right, weights = pool(stage, corpus)
+            mean, accuracy, _ = reliability_bins(stated, right, max(1, len(stated) // 12), weights)
+            axes.plot(mean, accuracy, color=STAGES[stage][1], linewidth=1.2, marker="o", markersize=2.5, clip_on=False)
+            _label(axes, stage, 0.03, 0.92 - 0.13 * line, "left")
+        _unit_square(axes)
+
+    def note(corpus: str) -> str:
+        errors = [
+            rms_calibration_error(*pool(stage, corpus)[:2], weights=pool(stage, corpus)[2]) for stage in confidence
+        ]
+        return f"RMS error {arrow(f'{100 * error:.1f}' for error in errors)}"
+
+    return Panels(_corpora(confidence), draw, note, "Confidence", "Accuracy")
+
+
+# ---- Drawing ----
+
+
+def _unit_square(axes: Axes) -> None:
+    axes.set(xlim=(0, 1), ylim=(0, 1), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1), aspect="equal")
+
+
+def _label(axes: Axes, stage: str, x: float, y: float, align: str) -> None:
+    label, colour = STAGES[stage]
+    place = {"transform": axes.transAxes, "ha": align, "va": "center"}
+    axes.text(x, y, label, color=colour, fontsize=9, fontweight="bold", **place)
+
+
+def _corpora(scores: Scores) -> list[str]:
+    return [name for name in next(iter(scores.values())) if name != "in_distribution"]
+
+
+def _auroc_note(scores: Scores) -> Callable[[str], str]:
+    def note(corpus: str) -> str:
+        areas = (auroc(stage["in_distribution"], stage[corpus]) for stage in scores.values())
+        return f"AUROC {arrow(f'{100 * area:.1f}' for area in areas)}"
+
+    return note
+
+
+def _heights(values: ArrayLike, edges: np.ndarray) -> np.ndarray:
+    """The square root of each bin's share, which keeps small bins visible beside the peak of sure predictions."""
+    counts, _ = np.histogram(np.clip(np.asarray(values, float), edges[0], edges[-1]), edges)
+    return np.sqrt(counts / counts.sum())
+
+
+def _thinned(x: np.ndarray, y: np.ndarray, points: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    """At most `points` of a curve's points, evenly spread along its length, so that the file stays small."""
+    along = np.r_[0, np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))]
+    kept = np.unique(np.searchsorted(along, np.linspace(0, along[-1], points)).clip(max=len(x) - 1))
+    return x[kept], y[kept]
