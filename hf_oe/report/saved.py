@@ -49,6 +49,11 @@ class Run:
         """The first score of the run, which the summary and the figures show."""
         return self.results["rows"][0]["score"]
 
+    @property
+    def base_rate(self) -> float:
+        """Anomalies per in-distribution example in the run's draws; the paper's where the run does not say."""
+        return self.results.get("base_rate", 0.2)
+
     def main_scores(self) -> dict[str, dict[str, np.ndarray]]:
         """`{stage: {corpus: (examples,)}}` of the main score."""
         return {stage: scores[self.main_score] for stage, scores in self.scores.items() if self.main_score in scores}
