@@ -27,6 +27,7 @@ SEPARABLE = 0.9
 """From this cross-validated AUROC on, the cues alone separate outliers from in-distribution examples."""
 
 _FOLDS = 5
+_FEWEST_DRAWS = 500
 _JPEG_BLOCK = 8
 
 
@@ -37,7 +38,7 @@ class ShortcutProbe:
     Attributes:
         auroc: cross-validated, of all cues together; 0.5 is chance.
         cues: the same for each cue alone.
-        in_distribution, outliers: numbers of examples.
+        in_distribution, outliers: numbers of draws.
     """
 
     auroc: float
@@ -62,10 +63,11 @@ def shortcut_probe(
         in_distribution, outliers: as the model sees them. Arrays of images `(examples, channels, height, width)` of
             any scale, lists of strings, or datasets (with a length, or streams) whose rows are such images or strings,
             or hold one as `pixel_values`, `image` (a PIL image) or `text`. Images of one set must have one shape.
-        max_examples: to sample from each; of a stream, the first.
-        seed: of the sample, of random augmentation, and of the folds.
+        max_examples: to sample from each; of a stream, the first. A small dataset is drawn from repeatedly, 500 times
+            in all, since a few photographs may stand for many random crops.
+        seed: of the sample, of random augmentation, and of the folds, which keep draws of one example together.
 
-    Raises `ValueError` for fewer than ten examples of either, and for images against texts.
+    Raises `ValueError` for fewer than five examples of either, and for images against texts.
 
     Example:
         >>> shortcut_probe(train_dataset, outlier_dataset).cues["high frequencies"]
@@ -73,41 +75,44 @@ def shortcut_probe(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         samples = [_sample(data, max_examples, seed) for data in (in_distribution, outliers)]
-    for name, sample in zip(("in_distribution", "outliers"), samples, strict=True):
-        if len(sample) < 2 * _FOLDS:
-            raise ValueError(f"`{name}` must hold at least {2 * _FOLDS} examples, got {len(sample)}.")
-    normal, anomalous = (_cues(sample) for sample in samples)
+    for name, (_, sources) in zip(("in_distribution", "outliers"), samples, strict=True):
+        if len(np.unique(sources)) < _FOLDS:
+            raise ValueError(f"`{name}` must hold at least {_FOLDS} examples, got {len(np.unique(sources))}.")
+    normal, anomalous = (_cues(sample) for sample, _ in samples)
     if normal.keys() != anomalous.keys():
         raise ValueError(
             "`in_distribution` and `outliers` must be of one kind, got cues of "
             f"{', '.join(normal)} and of {', '.join(anomalous)}: prepare both as the model takes them."
         )
+    folds = [_folds(sources, seed) for _, sources in samples]
     together = [np.hstack(list(cues.values())) for cues in (normal, anomalous)]
     return ShortcutProbe(
-        auroc=_cross_validated(*together, seed),
-        cues={name: _cross_validated(normal[name], anomalous[name], seed) for name in normal},
-        in_distribution=len(samples[0]),
-        outliers=len(samples[1]),
+        auroc=_cross_validated(together, folds),
+        cues={name: _cross_validated([normal[name], anomalous[name]], folds) for name in normal},
+        in_distribution=len(folds[0]),
+        outliers=len(folds[1]),
     )
 
 
 # ---- Examples ----
 
 
-def _sample(data: Any, count: int, seed: int) -> list[str] | np.ndarray:
-    """Strings, or images as float32 `(examples, channels, height, width)`."""
+def _sample(data: Any, count: int, seed: int) -> tuple[list[str] | np.ndarray, np.ndarray]:
+    """Strings, or images as float32 `(draws, channels, height, width)`, and which example each was drawn from."""
     if not hasattr(data, "__len__"):
         rows = list(islice(data, count))
+        sources = np.arange(len(rows))
     else:
-        indices = np.sort(np.random.default_rng(seed).permutation(len(data))[:count]).tolist()
-        rows = fetch_rows(data, indices)
+        order = np.random.default_rng(seed).permutation(len(data))
+        sources = np.sort(np.resize(order, min(count, max(len(data), _FEWEST_DRAWS)) if len(data) else 0))
+        rows = fetch_rows(data, sources.tolist())
     contents = [row_content(row) for row in rows]
     if contents and isinstance(contents[0], str):
-        return contents
+        return contents, sources
     shapes = {content.shape for content in contents}
     if len(shapes) > 1:
         raise ValueError(f"Images of one set must have one shape, got {' and '.join(map(str, sorted(shapes)[:2]))}.")
-    return np.asarray(contents, dtype=np.float32)
+    return np.asarray(contents, dtype=np.float32), sources
 
 
 # ---- Cues: each `(examples, features)` ----
@@ -168,14 +173,18 @@ def _text_cues(texts: Sequence[str]) -> dict[str, np.ndarray]:
 # ---- Classifier ----
 
 
-def _cross_validated(normal: np.ndarray, anomalous: np.ndarray, seed: int) -> float:
+def _folds(sources: np.ndarray, seed: int) -> np.ndarray:
+    """The fold of each draw; those of one example share it."""
+    distinct, positions = np.unique(sources, return_inverse=True)
+    return (np.random.default_rng(seed).permutation(len(distinct)) % _FOLDS)[positions]
+
+
+def _cross_validated(classes: Sequence[np.ndarray], folds: Sequence[np.ndarray]) -> float:
     """Mean AUROC over the folds, each scored by a classifier that was fitted on the others."""
-    generator = np.random.default_rng(seed)
-    folds = [generator.permutation(len(features)) % _FOLDS for features in (normal, anomalous)]
     areas = []
     for fold in range(_FOLDS):
-        fitting = [features[part != fold] for features, part in zip((normal, anomalous), folds, strict=True)]
-        held_out = [features[part == fold] for features, part in zip((normal, anomalous), folds, strict=True)]
+        fitting = [features[part != fold] for features, part in zip(classes, folds, strict=True)]
+        held_out = [features[part == fold] for features, part in zip(classes, folds, strict=True)]
         mean, scale = np.vstack(fitting).mean(axis=0), np.vstack(fitting).std(axis=0) + 1e-9
         weights = _fit(*(_expanded((features - mean) / scale) for features in fitting))
         areas.append(auroc(*(_expanded((features - mean) / scale) @ weights for features in held_out)))

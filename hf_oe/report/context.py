@@ -101,7 +101,7 @@ def _better_without(run: Run) -> Caution | None:
     if without[best] <= exposed + _SMALLEST_CHANGE:
         return None
     return Caution(
-        f"The score {best} needs no outliers and is better",
+        f"Without outliers the score {best} is better",
         f"On the un-exposed model its mean AUROC is {percent(without[best])}; with Outlier Exposure {run.main_score} "
         f"has {percent(exposed)}.",
     )
@@ -131,16 +131,16 @@ def headline(results: Mapping[str, Any]) -> str:
     """What the run shows, in one or two sentences."""
     rows, score = bar_rows(results), results["rows"][0]["score"]
     rates = {mean["stage"]: mean["fpr"] for mean in results["mean"] if mean["score"] == score}
-    known = f"{100 * results['recall_level']:g} % of the anomalies are found"
+    threshold = f"at the threshold that finds {100 * results['recall_level']:g} % of the anomalies"
     if not rates.keys() >= {"baseline", "oe"}:
         (rate,) = rates.values()
-        return f"Where {known}, {100 * rate:.1f} % of normal inputs are flagged, too."
+        return f"{100 * rate:.1f} % of normal inputs are false alarms {threshold}."
     better = sum(row["oe"]["auroc"] > row["baseline"]["auroc"] for row in rows.values() if len(row) > 1)
-    verb = "falls" if rates["oe"] < rates["baseline"] else "rises"
+    verb = "fall" if rates["oe"] < rates["baseline"] else "rise"
     before, after = (f"{100 * rates[stage]:.1f} %" for stage in ("baseline", "oe"))
     return (
-        f"Where {known}, the share of normal inputs that are flagged, too, {verb} from {before} to {after} with "
-        f"Outlier Exposure. AUROC rises on {better} of {len(rows)} test corpora."
+        f"With Outlier Exposure, false alarms {verb} from {before} to {after} of normal inputs, {threshold}. AUROC "
+        f"rises on {better} of {len(rows)} test corpora."
     )
 
 

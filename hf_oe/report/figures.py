@@ -51,6 +51,7 @@ def plot_bars(results: Mapping[str, Any], path: str | os.PathLike) -> None:
         figure = new_figure(8, 1.2 + 0.42 * len(bar_rows(results)))
         for axes, metric in zip(figure.subplots(1, 2), ("fpr", "auroc"), strict=True):
             draw_bars(axes, results, metric)
+        _key(figure, [stage for stage in STAGES if stage in results["test_error"]])
         _save(figure, path, suffix)
 
 
@@ -63,10 +64,9 @@ def draw_bars(axes: Axes, results: Mapping[str, Any], metric: str) -> None:
         rows = [by_stage.get(stage, {}) for by_stage in corpora.values()]
         values = [100 * row.get(metric, np.nan) for row in rows]
         whiskers = [100 * row.get(f"{metric}_std", 0.0) for row in rows]
-        label, colour = STAGES[stage]
         centres = np.arange(len(corpora)) + (place - (len(stages) - 1) / 2) * height
         errors = {"ecolor": INK, "error_kw": {"elinewidth": 0.7}}
-        axes.barh(centres, values, 0.9 * height, xerr=whiskers, color=colour, label=label, **errors)
+        axes.barh(centres, values, 0.9 * height, xerr=whiskers, color=STAGES[stage][1], **errors)
     axes.set_yticks(np.arange(len(corpora)), list(corpora), parse_math=False)
     axes.invert_yaxis()
     axes.set(xlim=(0, 100))
@@ -162,12 +162,21 @@ def save_panels(panels: Panels, path: str | os.PathLike) -> None:
             axes.remove()
         figure.supxlabel(panels.x_name, fontsize=10)
         figure.supylabel(panels.y_name, fontsize=10)
+        _key(figure, panels.stages)
         _save(figure, path, suffix)
 
 
 def draw_panel(axes: Axes, panels: Panels, corpus: str) -> None:
     _bare(axes)
     panels.draw(axes, corpus)
+
+
+def _key(figure: Figure, stages: Sequence[str]) -> None:
+    """The colours of the stages, beside the panels."""
+    from matplotlib.patches import Patch
+
+    patches = [Patch(color=colour, label=label) for label, colour in (STAGES[stage] for stage in stages)]
+    figure.legend(handles=patches, loc="outside upper right", ncols=len(patches), frameon=False, fontsize=10)
 
 
 def _save(figure: Figure, path: str | os.PathLike, suffix: str) -> None:

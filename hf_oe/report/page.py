@@ -130,11 +130,11 @@ def _cards(run: Run) -> list[Card]:
     means = {mean["stage"]: mean for mean in results["mean"] if mean["score"] == run.main_score}
     cards = [
         _card(
-            tables.metric_name(metric, results["recall_level"]),
+            f"{plain} ({tables.metric_name(metric, results['recall_level'])})" if plain else metric.upper(),
             [means[stage][metric] for stage in STAGES if stage in means],
             less_is_better=metric == "fpr",
         )
-        for metric in tables.METRICS
+        for metric, plain in (("fpr", "False alarms"), ("auroc", ""), ("aupr", ""))
     ]
     errors = [error for error in results["test_error"].values() if error is not None]
     return cards + ([_card("Test error", errors, less_is_better=True)] if errors else [])

@@ -193,7 +193,7 @@ def change_cell(before: float | None, after: float | None, less_is_better: bool)
         return Cell("–")
     change = 100 * (after - before)
     mark = "" if abs(change) < 0.005 else "good" if (change < 0) == less_is_better else "bad"
-    return Cell(f"{change:+.2f}".replace("-", "−"), change, mark=mark)
+    return Cell(f"{change:+.2f}".replace("-", "−") if mark else "0.00", change, mark=mark)
 
 
 def _published(results: Mapping[str, Any]) -> Any:

@@ -23,12 +23,14 @@ class Panels:
 
     Attributes:
         corpora: in order.
+        stages: that are drawn.
         draw: draws a corpus into its axes.
         note: says its main figure, for the title.
         x_name, y_name: of the axes, the same for all panels.
     """
 
     corpora: list[str]
+    stages: list[str]
     draw: Callable[[Axes, str], None]
     note: Callable[[str], str]
     x_name: str
@@ -40,13 +42,14 @@ def roc_panels(scores: Scores) -> Panels:
 
     def draw(axes: Axes, corpus: str) -> None:
         axes.plot([0, 1], [0, 1], color=NORMAL_COLOUR, linewidth=0.8, linestyle=":")
-        for line, (stage, by_corpus) in enumerate(scores.items()):
+        for stage, by_corpus in scores.items():
             fpr, tpr, _ = roc_curve(by_corpus["in_distribution"], by_corpus[corpus])
             axes.plot(*_thinned(fpr, tpr), color=STAGES[stage][1], linewidth=1.6, clip_on=False)
-            _label(axes, stage, 0.97, 0.2 - 0.13 * line, "right")
         _unit_square(axes)
 
-    return Panels(_corpora(scores), draw, _auroc_note(scores), "False-positive rate", "Recall of anomalies")
+    return Panels(
+        _corpora(scores), list(scores), draw, _auroc_note(scores), "False-positive rate", "Recall of anomalies"
+    )
 
 
 def precision_recall_panels(scores: Scores, base_rate: float = 0.2) -> Panels:
@@ -54,14 +57,16 @@ def precision_recall_panels(scores: Scores, base_rate: float = 0.2) -> Panels:
 
     def draw(axes: Axes, corpus: str) -> None:
         axes.axhline(base_rate / (1 + base_rate), color=NORMAL_COLOUR, linewidth=0.8, linestyle=":")
-        for line, (stage, by_corpus) in enumerate(scores.items()):
+        for stage, by_corpus in scores.items():
             precision, recall = precision_recall_curve(by_corpus["in_distribution"], by_corpus[corpus], base_rate)
-            recall, precision = np.r_[0, recall[::-1]], np.r_[1, precision[::-1]]
-            axes.plot(*_thinned(recall, precision), color=STAGES[stage][1], linewidth=1.6, clip_on=False)
-            _label(axes, stage, 0.03, 0.2 - 0.13 * line, "left")
+            axes.plot(*_thinned(recall[::-1], precision[::-1]), color=STAGES[stage][1], linewidth=1.6, clip_on=False)
         _unit_square(axes)
 
-    return Panels(_corpora(scores), draw, _auroc_note(scores), "Recall of anomalies", "Precision")
+    def note(corpus: str) -> str:
+        areas = (_average_precision(by["in_distribution"], by[corpus], base_rate) for by in scores.values())
+        return f"AUPR {arrow(f'{100 * area:.1f}' for area in areas)}"
+
+    return Panels(_corpora(scores), list(scores), draw, note, "Recall of anomalies", "Precision")
 
 
 def histogram_panels(scores: Scores) -> Panels:
@@ -79,14 +84,13 @@ def histogram_panels(scores: Scores) -> Panels:
             normal, anomalous = (sign * _heights(by_corpus[name], edges) for name in ("in_distribution", corpus))
             axes.stairs(normal, edges, fill=True, color=NORMAL_COLOUR)
             axes.stairs(anomalous, edges, color=STAGES[stage][1], linewidth=1.4)
-            _label(axes, stage, 0.5, 0.5 + 0.38 * sign, "center")
         axes.axhline(0, color=INK, linewidth=0.7)
         axes.set(ylim=(-1.05, 1.05), yticks=())
         axes.spines["left"].set_visible(False)
         axes.locator_params(axis="x", nbins=4)
 
     names = ("Anomaly score (filled: in-distribution)", "Share of examples, square root")
-    return Panels(_corpora(scores), draw, _auroc_note(scores), *names)
+    return Panels(_corpora(scores), list(scores), draw, _auroc_note(scores), *names)
 
 
 def reliability_panels(confidence: Scores, correct: Mapping[str, ArrayLike]) -> Panels:
@@ -104,11 +108,10 @@ def reliability_panels(confidence: Scores, correct: Mapping[str, ArrayLike]) -> 
 
     def draw(axes: Axes, corpus: str) -> None:
         axes.plot([0, 1], [0, 1], color=NORMAL_COLOUR, linewidth=0.8, linestyle=":")
-        for line, stage in enumerate(confidence):
+        for stage in confidence:
             stated, right, weights = pool(stage, corpus)
             mean, accuracy, _ = reliability_bins(stated, right, max(1, len(stated) // 12), weights)
             axes.plot(mean, accuracy, color=STAGES[stage][1], linewidth=1.2, marker="o", markersize=2.5, clip_on=False)
-            _label(axes, stage, 0.03, 0.92 - 0.13 * line, "left")
         _unit_square(axes)
 
     def note(corpus: str) -> str:
@@ -117,7 +120,7 @@ def reliability_panels(confidence: Scores, correct: Mapping[str, ArrayLike]) -> 
         ]
         return f"RMS error {arrow(f'{100 * error:.1f}' for error in errors)}"
 
-    return Panels(_corpora(confidence), draw, note, "Confidence", "Accuracy")
+    return Panels(_corpora(confidence), list(confidence), draw, note, "Confidence", "Accuracy")
 
 
 # ---- Drawing ----
@@ -125,12 +128,6 @@ def reliability_panels(confidence: Scores, correct: Mapping[str, ArrayLike]) -> 
 
 def _unit_square(axes: Axes) -> None:
     axes.set(xlim=(0, 1), ylim=(0, 1), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1), aspect="equal")
-
-
-def _label(axes: Axes, stage: str, x: float, y: float, align: str) -> None:
-    label, colour = STAGES[stage]
-    place = {"transform": axes.transAxes, "ha": align, "va": "center"}
-    axes.text(x, y, label, color=colour, fontsize=9, fontweight="bold", **place)
 
 
 def _corpora(scores: Scores) -> list[str]:
@@ -143,6 +140,11 @@ def _auroc_note(scores: Scores) -> Callable[[str], str]:
         return f"AUROC {arrow(f'{100 * area:.1f}' for area in areas)}"
 
     return note
+
+
+def _average_precision(in_scores: ArrayLike, out_scores: ArrayLike, base_rate: float) -> float:
+    precision, recall = precision_recall_curve(in_scores, out_scores, base_rate)
+    return float(precision @ -np.diff(recall, append=0))
 
 
 def _heights(values: ArrayLike, edges: np.ndarray) -> np.ndarray:
