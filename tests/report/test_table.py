@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import sys
-
-import numpy as np
 import pytest
 
 from hf_oe.published import PublishedTable
-from hf_oe.report import plot_histograms, plot_roc, results_table
+from hf_oe.report import results_table
 
 PUBLISHED = PublishedTable("Table 0", 0.99, {"gaussian": ((1.0, 99.9, 99.4), (0.5, 100.0, 99.8))})
 
@@ -130,77 +127,6 @@ def test_the_baseline_alone_makes_a_table(results):
 def test_a_run_without_rows_is_explained(results):
     with pytest.raises(ValueError, match="`results` holds no rows"):
         results_table({**results, "rows": []})
-
-
-@pytest.fixture
-def scores():
-    rng = np.random.default_rng(0)
-    names = ["in_distribution", "gaussian", "letters", "faces", "textures", "astronomy"]
-    return {
-        stage: {name: rng.normal(shift * place, 1, 20_000).astype(np.float32) for place, name in enumerate(names)}
-        for stage, shift in (("baseline", 0.2), ("oe", 1.0))
-    }
-
-
-plots = pytest.mark.parametrize("plot", [plot_roc, plot_histograms])
-
-
-@plots
-@pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
-def test_plots_are_small_files_of_the_named_kind(plot, suffix, start, scores, tmp_path):
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install 'hf_oe[plots]'")
-    path = tmp_path / f"figure{suffix}"
-    plot(scores, path)
-    assert path.read_bytes().startswith(start)
-    assert path.stat().st_size < 400_000
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@plots
-def test_panels_name_corpus_and_auroc(plot, scores, tmp_path):
-    matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install 'hf_oe[plots]'")
-    scores = {"baseline": {"in_distribution": [0, 1], "dots": [0, 1]}, "oe": {"in_distribution": [0], "dots": [1]}}
-    with matplotlib.rc_context({"svg.fonttype": "none"}):
-        plot(scores, tmp_path / "figure.svg")
-    text = (tmp_path / "figure.svg").read_text(encoding="utf-8")
-    assert "dots" in text and "AUROC 50.0 → 100.0" in text
-    assert ">baseline<" in text and ">OE<" in text
-
-
-def test_histograms_take_infinite_and_constant_scores(scores, tmp_path):
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install 'hf_oe[plots]'")
-    scores["oe"]["gaussian"][:5] = np.inf
-    plot_histograms(scores, tmp_path / "infinite.png")
-    plot_histograms({"oe": {"in_distribution": np.zeros(9), "dots": np.zeros(9)}}, tmp_path / "constant.png")
-    assert {path.name for path in tmp_path.iterdir()} == {"infinite.png", "constant.png"}
-
-
-@plots
-def test_a_plot_that_fails_leaves_the_old_file_as_it_was(plot, scores, tmp_path, monkeypatch):
-    figure = pytest.importorskip("matplotlib.figure", reason="matplotlib is not installed: pip install 'hf_oe[plots]'")
-
-    def fail(self, file, **kwargs):
-        file.write_bytes(b"half")
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(figure.Figure, "savefig", fail)
-    (tmp_path / "figure.png").write_bytes(b"old")
-    with pytest.raises(OSError, match="No space"):
-        plot(scores, tmp_path / "figure.png")
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
-
-
-@plots
-def test_other_file_types_are_refused(plot, scores, tmp_path):
-    with pytest.raises(ValueError, match=r"`path` must end in \.png or \.svg, got '.*figure\.bmp'"):
-        plot(scores, tmp_path / "figure.bmp")
-
-
-@plots
-def test_missing_matplotlib_names_the_extra(plot, scores, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"hf_oe\[plots\]"):
-        plot(scores, tmp_path / "figure.png")
 
 
 def test_calibration_is_averaged_over_the_corpora():
