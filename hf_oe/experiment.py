@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from transformers import AutoModelForImageClassification, PreTrainedModel
 
@@ -14,6 +15,7 @@ from .data.image_sets import load_image_sets
 from .models import create_classifier
 from .protocols import ImageProtocol
 from .published import PUBLISHED
+from .report import run_settings
 from .stages import (
     Experiment,
     ExperimentArguments,
@@ -138,7 +140,15 @@ def image_experiment(
         new_model=lambda: _in_fast_layout(_new_model(protocol, args.architecture, images.label_names)),
         load_model=lambda path: _in_fast_layout(AutoModelForImageClassification.from_pretrained(path)),
         published=PUBLISHED.get((protocol.name, args.protocol, args.mode)),
+        readable=lambda row: _picture(row["pixel_values"], protocol),
+        settings=run_settings(args, training_args),
     )
+
+
+def _picture(pixel_values: torch.Tensor, protocol: ImageProtocol) -> np.ndarray:
+    """Normalisation undone: floats that are in [0, 1] where the picture was one."""
+    mean, std = (np.reshape(values, (-1, 1, 1)) for values in (protocol.mean, protocol.std))
+    return np.asarray(pixel_values) * std + mean
 
 
 def _in_fast_layout(model: PreTrainedModel) -> PreTrainedModel:

@@ -19,9 +19,11 @@ from transformers.trainer_utils import get_last_checkpoint
 from .arguments import OETrainingArguments
 from .context import with_context
 from .data.decontaminate import DecontaminationReport
+from .data.probe import shortcut_probe
+from .data.rows import Readable
 from .hub import write_model_card
 from .published import PublishedTable
-from .report import plot_histograms, plot_roc, results_table
+from .report import Examples, most_and_least_anomalous, publish_run, results_table
 from .suite import OODResults, write_results
 from .trainer import OETrainer
 
@@ -97,6 +99,7 @@ COMMON_DEFAULTS: dict[str, Any] = {
     "save_total_limit": 1,
     "dataloader_pin_memory": torch.cuda.is_available(),
     "report_to": "none",
+    "score": ["msp", "energy"],
 }
 """Settings of the Trainer under which a long run can be resumed."""
 
@@ -137,6 +140,9 @@ class Experiment:
         context_scores: what the stage `baseline` alone is evaluated with besides the run's scores.
         published: figures to stand beside the run's.
         decontamination: by outlier set, what was removed from it.
+        readable: from a row of any of the datasets to what a person sees in it, for the report's examples and the
+            shortcut probe; `None` for neither.
+        settings: of the run, see `hf_oe.report.run_settings`.
         trainer_settings: what every stage's trainer takes besides model, arguments and datasets: `data_collator`,
             `processing_class` …
     """
@@ -157,6 +163,8 @@ class Experiment:
     context_scores: Sequence[str] = ()
     published: PublishedTable | None = None
     decontamination: dict[str, DecontaminationReport] = field(default_factory=dict)
+    readable: Readable | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
     trainer_settings: dict[str, Any] = field(default_factory=dict)
 
 
@@ -269,11 +277,13 @@ def _train_seconds(trainer: OETrainer) -> float:
 def _summary(experiment: Experiment, results: dict[str, OODResults], trainers: dict[str, OETrainer]) -> dict[str, Any]:
     """The contents of `ood_results.json`."""
     by_stage = [result.to_dict(stage) for stage, result in results.items()]
-    first = next(iter(results.values()))
+    first, args = next(iter(results.values())), next(iter(trainers.values())).args
     return {
         "in_distribution": experiment.name,
         "recall_level": first.recall_level,
         "trials": first.trials,
+        "base_rate": args.ood_base_rate,
+        "seed": args.seed,
         "test_error": {stage: result.test_error for stage, result in results.items()},
         **{
             part: [row for stage in by_stage for row in stage[part]]
@@ -282,7 +292,20 @@ def _summary(experiment: Experiment, results: dict[str, OODResults], trainers: d
         "train_seconds": {stage: _train_seconds(trainer) for stage, trainer in trainers.items()},
         "left_out": experiment.left_out,
         "decontamination": {source: asdict(report) for source, report in experiment.decontamination.items()},
+        "probe": _probe(experiment),
+        "published": experiment.published and asdict(experiment.published),
+        "settings": experiment.settings,
     }
+
+
+def _probe(experiment: Experiment) -> dict[str, Any] | None:
+    if experiment.readable is None:
+        return None
+    try:
+        return asdict(shortcut_probe(experiment.train, experiment.outliers, readable=experiment.readable))
+    except ValueError as error:  # such as a handful of examples: no reason to lose a trained model
+        logger.warning("The shortcut probe is left out: %s", error)
+        return None
 
 
 def _publish(
@@ -296,16 +319,20 @@ def _publish(
     table = results_table(summary, experiment.published)
     print(table)
     write_results(output_dir / "ood_results.json", summary)
-    score = trainer.args.score[0]
-    scores = {stage: result.scores[score] for stage, result in results.items()}
-    figures = {"ROC curves": "roc.png", "Score histograms": "histograms.png"}
-    try:
-        plot_roc(scores, output_dir / figures["ROC curves"])
-        plot_histograms(scores, output_dir / figures["Score histograms"])
-    except ImportError as error:
-        logger.warning("The figures are left out. %s", error)
-        figures = {}
+    figures = publish_run(output_dir, results, _examples(experiment, results))
     write_model_card(
         output_dir / "README.md", summary, table, trainer.args, experiment.outlier_names, figures, experiment.task
     )
-    print(f"Model, card, plots and ood_results.json are in {output_dir}.")
+    print(f"Model, card, report.html, plots and ood_results.json are in {output_dir}.")
+
+
+def _examples(experiment: Experiment, results: dict[str, OODResults]) -> dict[str, Examples]:
+    """The extremes of every set by the first score of the last stage."""
+    if experiment.readable is None:
+        return {}
+    last = list(results.values())[-1]
+    scores = last.scores[last.rows[0].score]
+    return {
+        name: most_and_least_anomalous(dataset, scores[name], readable=experiment.readable)
+        for name, dataset in {"in_distribution": experiment.test, **experiment.ood}.items()
+    }

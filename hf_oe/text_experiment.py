@@ -19,6 +19,7 @@ from .data.text import build_word_tokenizer
 from .data.text_sets import load_text_sets
 from .models import GRUTextConfig
 from .published import PUBLISHED
+from .report import run_settings
 from .stages import (
     Experiment,
     ExperimentArguments,
@@ -126,6 +127,8 @@ def text_experiment(args: TextExperimentArguments, training_args: OETrainingArgu
         new_model=lambda: _new_model(args.architecture, texts.tokenizer, texts.label_names),
         load_model=AutoModelForSequenceClassification.from_pretrained,
         published=PUBLISHED.get((protocol.name, "iclr", args.mode)),
+        readable=lambda row: texts.tokenizer.decode(row["input_ids"], skip_special_tokens=True),
+        settings=run_settings(args, training_args),
         trainer_settings={
             "processing_class": texts.tokenizer,
             "data_collator": DataCollatorWithPadding(texts.tokenizer),

@@ -73,7 +73,9 @@ def check_outputs(folder, corpora):
     assert set(results["test_error"]) == set(results["train_seconds"]) == {"baseline", "oe"}
     card = (folder / "README.md").read_text()
     assert card.startswith("---\n") and "model-index" in card and "## Limits" in card
-    for name in ("config.json", "model.safetensors", "roc.png", "histograms.png"):
+    figures = ("roc.png", "precision_recall.png", "histograms.png", "bars.png")
+    saved = ("ood_scores.npz", "ood_examples.npz", "report.html")
+    for name in ("config.json", "model.safetensors", *figures, *saved):
         assert (folder / name).stat().st_size > 0
     return results
 

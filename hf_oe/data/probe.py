@@ -21,10 +21,10 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from ..detection import auroc
-from .rows import fetch_rows, row_content
+from .rows import Readable, fetch_rows, row_content
 
 SEPARABLE = 0.9
-"""From this cross-validated AUROC on, the cues alone separate outliers from in-distribution examples."""
+"""From this cross-validated AUROC on, of a cue or of all, they separate outliers from in-distribution examples."""
 
 _FOLDS = 5
 _FEWEST_DRAWS = 500
@@ -48,11 +48,15 @@ class ShortcutProbe:
 
     @property
     def separable(self) -> bool:
-        return self.auroc >= SEPARABLE
+        return max(self.auroc, *self.cues.values()) >= SEPARABLE
 
 
 def shortcut_probe(
-    in_distribution: Iterable[Any], outliers: Iterable[Any], max_examples: int = 2000, seed: int = 0
+    in_distribution: Iterable[Any],
+    outliers: Iterable[Any],
+    max_examples: int = 2000,
+    seed: int = 0,
+    readable: Readable = row_content,
 ) -> ShortcutProbe:
     """Fits a logistic regression on trivial cues, of each kind alone and of all, by five-fold cross-validation.
 
@@ -66,6 +70,7 @@ def shortcut_probe(
         max_examples: to sample from each; of a stream, the first. A small dataset is drawn from repeatedly, 500 times
             in all, since a few photographs may stand for many random crops.
         seed: of the sample, of random augmentation, and of the folds, which keep draws of one example together.
+        readable: from a row to its picture or text, for rows of another kind.
 
     Raises `ValueError` for fewer than five examples of either, and for images against texts.
 
@@ -74,7 +79,7 @@ def shortcut_probe(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        samples = [_sample(data, max_examples, seed) for data in (in_distribution, outliers)]
+        samples = [_sample(data, max_examples, seed, readable) for data in (in_distribution, outliers)]
     for name, (_, sources) in zip(("in_distribution", "outliers"), samples, strict=True):
         if len(np.unique(sources)) < _FOLDS:
             raise ValueError(f"`{name}` must hold at least {_FOLDS} examples, got {len(np.unique(sources))}.")
@@ -97,7 +102,7 @@ def shortcut_probe(
 # ---- Examples ----
 
 
-def _sample(data: Any, count: int, seed: int) -> tuple[list[str] | np.ndarray, np.ndarray]:
+def _sample(data: Any, count: int, seed: int, readable: Readable) -> tuple[list[str] | np.ndarray, np.ndarray]:
     """Strings, or images as float32 `(draws, channels, height, width)`, and which example each was drawn from."""
     if not hasattr(data, "__len__"):
         rows = list(islice(data, count))
@@ -106,7 +111,7 @@ def _sample(data: Any, count: int, seed: int) -> tuple[list[str] | np.ndarray, n
         order = np.random.default_rng(seed).permutation(len(data))
         sources = np.sort(np.resize(order, min(count, max(len(data), _FEWEST_DRAWS)) if len(data) else 0))
         rows = fetch_rows(data, sources.tolist())
-    contents = [row_content(row) for row in rows]
+    contents = [readable(row) for row in rows]
     if contents and isinstance(contents[0], str):
         return contents, sources
     shapes = {content.shape for content in contents}
@@ -196,7 +201,7 @@ def _expanded(features: np.ndarray) -> np.ndarray:
     return np.hstack([features, features**2, np.ones((len(features), 1))])
 
 
-def _fit(normal: np.ndarray, anomalous: np.ndarray, penalty: float = 1e-3) -> np.ndarray:
+def _fit(normal: np.ndarray, anomalous: np.ndarray, penalty: float = 1e-2) -> np.ndarray:
     """Weights of a ridge-penalised logistic regression, both classes counting equally."""
     features = np.vstack([normal, anomalous])
     target = np.repeat([0.0, 1.0], [len(normal), len(anomalous)])

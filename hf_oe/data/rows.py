@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+Content = str | np.ndarray
+"""A text, or a picture `(channels, height, width)`, uint8 or of floats in [0, 1]."""
+
+Readable = Callable[[Any], Content]
+"""From a row of a dataset to what a person would read or look at in it."""
 
 
 def fetch_rows(dataset: Any, indices: Sequence[int]) -> list[Any]:
@@ -14,8 +20,8 @@ def fetch_rows(dataset: Any, indices: Sequence[int]) -> list[Any]:
     return list(fetch(list(indices)) if fetch else (dataset[index] for index in indices))
 
 
-def row_content(row: Any) -> str | np.ndarray:
-    """The text, or the picture `(channels, height, width)`, of a row.
+def row_content(row: Any) -> Content:
+    """The text or the picture of a row that holds it as it is.
 
     Args:
         row: one of them itself, a PIL image, or a mapping that holds one as `pixel_values`, `image` or `text`.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..calibration import base_rate_weights, rms_calibration_error
-from ..data.probe import SEPARABLE
+from ..data.probe import SEPARABLE, ShortcutProbe
 from ..detection import precision_at_recall
 from .figures import bar_rows
 from .saved import Run
@@ -109,14 +109,17 @@ def _better_without(run: Run) -> Caution | None:
 
 def _shortcut(run: Run) -> Caution | None:
     probe = run.results.get("probe")
-    if not probe or probe["auroc"] < SEPARABLE:
+    if not probe:
         return None
-    cue = max(probe["cues"], key=probe["cues"].get)
+    probe = ShortcutProbe(**probe)
+    if not probe.separable:
+        return None
+    cue = max(probe.cues, key=probe.cues.get)
     return Caution(
         "Trivial cues alone tell the outliers from in-distribution examples",
-        f"A tiny classifier of such cues reaches an AUROC of {percent(probe['auroc'])} (warning from "
-        f"{percent(SEPARABLE)}), the strongest being {cue}. The model may have learnt that cue: trust the figures of "
-        "corpora that share it with the in-distribution set, or give it outliers that do.",
+        f"A tiny classifier of {cue} reaches an AUROC of {percent(probe.cues[cue])}, of all cues together "
+        f"{percent(probe.auroc)} (warning from {percent(SEPARABLE)}). The model may have learnt such a cue: trust the "
+        "figures of corpora that share it with the in-distribution set, or give it outliers that do.",
     )
 
 

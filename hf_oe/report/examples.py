@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image, ImageOps
 
-from ..data.rows import fetch_rows, row_content
+from ..data.rows import Readable, fetch_rows, row_content
 
 MAX_SIDE = 96
 """Larger pictures are shrunk to this side, in pixels."""
@@ -32,20 +31,15 @@ class Examples:
 
 
 def most_and_least_anomalous(
-    dataset: Any,
-    scores: ArrayLike,
-    count: int = 8,
-    mean: Sequence[float] = (0.0,),
-    std: Sequence[float] = (1.0,),
+    dataset: Any, scores: ArrayLike, count: int = 8, readable: Readable = row_content
 ) -> Examples:
     """Picks the extremes of a dataset by its anomaly scores.
 
     Args:
-        dataset: map-style, rows as `hf_oe.data.rows.row_content` takes them: pictures or texts.
+        dataset: map-style.
         scores: `(examples,)`, in the order of the dataset, higher for more anomalous.
         count: of either kind; of a smaller dataset, as many as there are.
-        mean, std: of the normalisation of float pictures, one a channel, to be undone: they are shown as the model
-            sees them. Without one, floats are taken as of [0, 1].
+        readable: from a row of the dataset to its picture or text.
     """
     scores = np.asarray(scores)
     if scores.shape != (len(dataset),) or count < 1:
@@ -55,20 +49,19 @@ def most_and_least_anomalous(
         )
     order = np.argsort(scores, kind="stable")
     least, most = order[:count], order[::-1][:count]
-    contents = [row_content(row) for row in fetch_rows(dataset, [*most.tolist(), *least.tolist()])]
+    contents = [readable(row) for row in fetch_rows(dataset, [*most.tolist(), *least.tolist()])]
     if isinstance(contents[0], str):
         shown = np.array(contents)
     else:
         side = min(MAX_SIDE, *contents[0].shape[1:])
-        shown = np.stack([_thumbnail(_as_pixels(content, mean, std), side) for content in contents])
+        shown = np.stack([_thumbnail(_as_pixels(content), side) for content in contents])
     return Examples(shown[: len(most)], shown[len(most) :], scores[most], scores[least])
 
 
-def _as_pixels(picture: np.ndarray, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
+def _as_pixels(picture: np.ndarray) -> np.ndarray:
     """uint8 `(height, width)` or `(height, width, 3)`."""
     if picture.dtype != np.uint8:
-        mean, std = (np.reshape(values, (-1, 1, 1)) for values in (mean, std))
-        picture = (255 * (picture * std + mean)).round().clip(0, 255).astype(np.uint8)
+        picture = (255 * picture).round().clip(0, 255).astype(np.uint8)
     return picture[0] if len(picture) == 1 else picture[:3].transpose(1, 2, 0)
 
 

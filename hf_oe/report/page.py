@@ -155,12 +155,11 @@ def _figures(run: Run) -> dict[str, Any]:
         figures["bars"] = [_bars(run, metric) for metric in ("fpr", "auroc")]
         scores = run.main_scores()
         if scores:
-            shares = f"{run.base_rate:g} anomalies to a normal input"
             figures["charts"] = [
                 _chart("ROC curves", "The paper's Figure 1.", roc_panels(scores)),
                 _chart(
                     "Precision and recall",
-                    f"At {shares}, by weight.",
+                    f"At {1 / run.base_rate:g} normal inputs to an anomaly, by weight.",
                     precision_recall_panels(scores, run.base_rate),
                 ),
                 _chart(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data.probe import SEPARABLE
-from ..published import PUBLISHED
+from ..published import PublishedTable
 from ..suite import ERROR_DETECTION
 from .compare import Figure, RunGroup, differing_settings
 from .context import BASE_RATES, at_base_rate, worse_corpora
@@ -43,7 +43,7 @@ def corpus_table(run: Run, score: str) -> Table:
     """Each corpus before and after, their change, and for MSP the published figures of the same protocol, if any."""
     results = run.results
     stages = [stage for stage in STAGES if any((r["stage"], r["score"]) == (stage, score) for r in results["rows"])]
-    published = _published(results) if score == "msp" else None
+    published = PublishedTable(**results["published"]) if score == "msp" and results.get("published") else None
     columns = ["Corpus"]
     for metric in METRICS:
         name = metric_name(metric, results["recall_level"])
@@ -196,15 +196,9 @@ def change_cell(before: float | None, after: float | None, less_is_better: bool)
     return Cell(f"{change:+.2f}".replace("-", "−") if mark else "0.00", change, mark=mark)
 
 
-def _published(results: Mapping[str, Any]) -> Any:
-    settings = results.get("settings") or {}
-    return PUBLISHED.get((results["in_distribution"], settings.get("protocol"), settings.get("mode")))
-
-
-def _published_cells(published: Any, corpus: str) -> list[Cell]:
-    if not published:
+def _published_cells(published: PublishedTable | None, corpus: str) -> list[Cell]:
+    """Before and after of each metric; sorted by after."""
+    if published is None:
         return []
-    if corpus not in published.rows:
-        return [Cell("–")] * 3
-    before, after = published.rows[corpus]
-    return [Cell(arrow(map(str, pair)), pair[1]) for pair in zip(before, after, strict=True)]
+    pairs = zip(*published.rows.get(corpus, [[None] * len(METRICS)] * 2), strict=True)
+    return [Cell(arrow("–" if figure is None else str(figure) for figure in pair), pair[1]) for pair in pairs]

@@ -117,6 +117,8 @@ def test_datasets_streams_and_arrays_agree():
     stream = datasets.IterableDataset.from_generator(lambda: iter(pil))
     assert shortcut_probe(rows[0], stream) == expected
     assert shortcut_probe([{"text": text} for text in TEXTS], TEXTS).cues.keys() >= {"length"}
+    numbers = [{"input_ids": [number] * 3} for number in range(30)]
+    assert "digits" in shortcut_probe(numbers, numbers, readable=lambda row: str(row["input_ids"])).cues
 
 
 def test_draws_of_one_example_are_never_on_both_sides_of_a_fold():

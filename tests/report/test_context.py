@@ -68,7 +68,8 @@ def test_a_baseline_score_that_is_better_is_told(run):
 
 @pytest.mark.parametrize(("auroc", "warned"), [(0.89, False), (0.9, True)])
 def test_a_shortcut_is_told_from_its_threshold_on(run, auroc, warned):
-    run.results["probe"] = {"auroc": auroc, "cues": {"saturation": 0.6, "JPEG blocks": 0.85}}
+    cues = {"saturation": 0.6, "JPEG blocks": 0.85}
+    run.results["probe"] = {"auroc": auroc, "cues": cues, "in_distribution": 500, "outliers": 500}
     found = cautions(run)
     assert [caution.title for caution in found] == [
         "Trivial cues alone tell the outliers from in-distribution examples"

@@ -22,12 +22,10 @@ def test_extremes_come_first_with_their_scores():
     assert (np.diff(examples.least_scores) > 0).all()
 
 
-def test_normalisation_is_undone():
-    mean, std = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
-    image = np.array([10, 100, 250], np.uint8).reshape(3, 1, 1).repeat(4, axis=1).repeat(4, axis=2)
-    normalised = (torch.from_numpy(image) / 255 - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
-    examples = most_and_least_anomalous([{"pixel_values": normalised}], [0.0], mean=mean, std=std)
-    assert np.array_equal(examples.most[0], image)
+def test_rows_of_another_kind_are_made_readable():
+    rows = [{"pixel_values": torch.full((1, 4, 4), value)} for value in (-1.0, 0.0, 0.2, 1.0)]
+    examples = most_and_least_anomalous(rows, range(4), readable=lambda row: np.asarray(row["pixel_values"]) / 2 + 0.5)
+    assert examples.most[:, 0, 0, 0].tolist() == [255, 153, 128, 0]
     beyond = most_and_least_anomalous([{"pixel_values": torch.full((1, 4, 4), 1.5)}], [0.0])
     assert beyond.most.max() == beyond.most.min() == 255
 
