@@ -11,8 +11,10 @@ from torch import Tensor, nn
 def classifier_head(model: nn.Module) -> nn.Linear:
     """The last linear layer with as many outputs as `model.config.num_labels`; of any width if there is no config.
 
-    One more output is the unit of a confidence branch. It is the head of transformers' and of timm-wrapped image classifiers, of text classifiers such as BERT's and of
-    the networks of this library. Raises `ValueError` for a model without one.
+    One more output is the unit of a confidence branch. It is the head of transformers' and of timm-wrapped image
+    classifiers, of text classifiers such as BERT's and of the networks of this library.
+
+    Raises `ValueError` for a model without one.
     """
     num_labels = getattr(getattr(model, "config", None), "num_labels", None)
     linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
