@@ -99,7 +99,6 @@ COMMON_DEFAULTS: dict[str, Any] = {
     "save_total_limit": 1,
     "dataloader_pin_memory": torch.cuda.is_available(),
     "report_to": "none",
-    "score": ["msp", "energy"],
 }
 """Settings of the Trainer under which a long run can be resumed."""
 
