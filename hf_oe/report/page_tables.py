@@ -59,6 +59,12 @@ def corpus_table(run: Run, score: str) -> Table:
             rows.append(line + _metric_cells(figures, stages) + _published_cells(published, corpus))
     means = {mean["stage"]: mean for mean in results["mean"] if mean["score"] == score}
     foot.append([Cell("Mean"), *_metric_cells(means, stages), *_published_cells(published, "mean")])
+    for group in dict.fromkeys(mean["group"] for mean in results.get("group_mean", ())):
+        chosen = [mean for mean in results["group_mean"] if (mean["group"], mean["score"]) == (group, score)]
+        figures = {mean["stage"]: mean for mean in chosen}
+        corpora = ", ".join(chosen[0]["corpora"])
+        line = [Cell(f"Mean of {group}", note=corpora), *_metric_cells(figures, stages)]
+        foot.append(line + ([Cell("–")] * len(METRICS) if published else []))
     return Table(columns, rows, foot)
 
 
