@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .arguments import OETrainingArguments
     from .data.corpora import list_corpora, load_corpus
+    from .pipelines import pipeline
     from .suite import OODResults, OODSuite
     from .threshold import Threshold, fit_threshold
     from .trainer import OETrainer
@@ -24,6 +25,7 @@ _MODULES = {
     "fit_threshold": ".threshold",
     "list_corpora": ".data.corpora",
     "load_corpus": ".data.corpora",
+    "pipeline": ".pipelines",
 }
 __all__ = [
     "OETrainer",
@@ -34,6 +36,7 @@ __all__ = [
     "fit_threshold",
     "list_corpora",
     "load_corpus",
+    "pipeline",
 ]
 
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch.utils.data import Dataset
 
-from .config import update_oe_settings
+from .config import oe_score, update_oe_settings
 from .scores import SCORES, further_outputs, score_outputs
 from .suite import collect_logits, named_outputs, predictor
 
@@ -62,7 +62,7 @@ def fit_threshold(
     *,
     target_fpr: float | None = None,
     target_recall: float | None = None,
-    score: str = "msp",
+    score: str | None = None,
     batch_size: int = 256,
     data_collator: Callable | None = None,
     confidence: float = 0.95,
@@ -76,10 +76,12 @@ def fit_threshold(
     for those anomalies only.
 
     Args:
-        model: a classifier, or a callable from a collated batch to logits `(batch, classes)` or a mapping of outputs.
-        in_distribution, anomalies: map-style datasets with the model's inputs; not the test sets.
+        model: a classifier; an `OETrainer` or a pipeline of `hf_oe.pipelines`, which bring their collator; or a
+            callable from a collated batch to logits `(batch, classes)` or a mapping of outputs.
+        in_distribution, anomalies: map-style datasets with the model's inputs, for a pipeline also raw images or
+            texts, or rows with a column `image` or `text`; not the test sets.
         target_fpr, target_recall: fractions in (0, 1), exactly one of them.
-        score: one of `hf_oe.scores.SCORES`.
+        score: one of `hf_oe.scores.SCORES`; by default the one that the model's config records, else `msp`.
         confidence: of the bootstrap interval, from `resamples` draws with `seed`.
 
     Returns:
@@ -88,6 +90,9 @@ def fit_threshold(
     Example:
         >>> fit_threshold(model, held_out, target_fpr=0.05).value
     """
+    if isinstance(getattr(model, "model", None), torch.nn.Module) and hasattr(model, "data_collator"):
+        model, data_collator = model.model, data_collator or model.data_collator
+    score = score or oe_score(model)
     if (target_fpr is None) == (target_recall is None):
         raise ValueError("Give exactly one of `target_fpr` and `target_recall`.")
     by_fpr = target_fpr is not None

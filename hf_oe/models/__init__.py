@@ -4,6 +4,7 @@ from .branch import BranchConfig, BranchForImageClassification, BranchForSequenc
 from .factory import ARCHITECTURES, create_classifier
 from .gru_text import GRUTextConfig, GRUTextForSequenceClassification
 from .mnist_convnet import MnistConvNetConfig, MnistConvNetForImageClassification
+from .small_image import SmallImageProcessor
 from .wide_resnet import WideResNetConfig, WideResNetForImageClassification
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "BranchForSequenceClassification",
     "MnistConvNetConfig",
     "MnistConvNetForImageClassification",
+    "SmallImageProcessor",
     "WideResNetConfig",
     "WideResNetForImageClassification",
     "create_classifier",
