@@ -56,6 +56,7 @@ class OODClassificationPipeline(Pipeline):
     column: str
     _load_processor = False
     _load_feature_extractor = False
+    _load_video_processor = False
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)

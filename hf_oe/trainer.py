@@ -21,6 +21,7 @@ from .data.streams import OutlierStream
 from .detectors.scoring import fit_sample
 from .features import captured_features, classifier_head
 from .files import replacing
+from .hub.trainer import HubMixin
 from .methods import method_of
 from .objectives import OBJECTIVES
 from .scores import logits_of
@@ -29,7 +30,7 @@ from .suite import OODResults, OODSuite, rescaled_confidence
 logger = logging.getLogger(__name__)
 
 
-class OETrainer(Trainer):
+class OETrainer(HubMixin, Trainer):
     """Trains a classifier on in-distribution examples while showing it outliers that it must be unsure about.
 
     Every batch holds in-distribution rows and outliers, goes through the model once, and its outputs, labels and mask

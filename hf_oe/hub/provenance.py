@@ -1,0 +1,54 @@
+"""How a model was trained, for the section `oe` of its config."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from transformers.trainer_utils import has_length
+
+from ..arguments import OETrainingArguments
+
+
+def training_settings(args: OETrainingArguments, outlier_dataset: Any) -> dict[str, Any]:
+    """What `OETrainer` records when it saves: the anomaly score, the version, and, with outliers, how they were used.
+
+    Entries: `score`, `hf_oe_version`, and with outliers `objective`, `objective_kwargs` (if any), `outlier_weight` and
+    `outliers`, see `describe_dataset`.
+    """
+    from .. import __version__
+
+    settings: dict[str, Any] = {"score": args.score[0], "hf_oe_version": __version__}
+    if outlier_dataset is not None:
+        settings |= {"objective": args.objective, "outlier_weight": args.outlier_weight}
+        if args.objective_kwargs:
+            settings["objective_kwargs"] = args.objective_kwargs
+        settings["outliers"] = describe_dataset(outlier_dataset)
+    return settings
+
+
+def describe_dataset(dataset: Any) -> list[dict[str, Any]]:
+    """For each set that a dataset is made of: `name`, `revision` (the Hub's commit) and `examples`, where known.
+
+    Wrappers (`dataset`) and concatenations (`datasets`) are looked into; a dataset of another kind goes by the name of
+    its class.
+    """
+    if hasattr(dataset, "datasets"):
+        return [entry for part in dataset.datasets for entry in describe_dataset(part)]
+    if hasattr(dataset, "dataset"):
+        return describe_dataset(dataset.dataset)
+    info = getattr(dataset, "info", None)
+    entry = {"name": getattr(info, "dataset_name", None) or getattr(dataset, "name", None) or type(dataset).__name__}
+    if revision := _revision(info):
+        entry["revision"] = revision
+    if has_length(dataset):
+        entry["examples"] = len(dataset)
+    return [entry]
+
+
+def _revision(info: Any) -> str | None:
+    """The commit in the addresses `hf://datasets/<repository>@<commit>/…` that `datasets` keeps of a download."""
+    for source in getattr(info, "download_checksums", None) or {}:
+        if found := re.search(r"@([0-9a-f]{40})/", source):
+            return found[1]
+    return None

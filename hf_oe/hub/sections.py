@@ -1,0 +1,99 @@
+"""Longer sections of the model card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..config import oe_score, oe_settings
+from ..data.corpora import CorpusInfo, list_corpora
+from ..data.decontaminate import DecontaminationReport, Match
+from ..data.packaged import PACKAGED
+
+SCORE_EXPRESSIONS = {
+    "msp": "-logits.softmax(-1).amax(-1)",
+    "kl_uniform": "logits.mean(-1) - logits.logsumexp(-1)",
+    "max_logit": "-logits.amax(-1)",
+    "energy": "-logits.logsumexp(-1)",
+}
+"""The scores of `hf_oe.scores` for a reader who does not have hf_oe."""
+
+_AUTO_CLASSES = {
+    "image": ("AutoImageProcessor", "AutoModelForImageClassification"),
+    "text": ("AutoTokenizer", "AutoModelForSequenceClassification"),
+}
+
+
+def usage(model: Any, name: str, modality: str) -> str:
+    """How to use the model with hf_oe, and with nothing but transformers."""
+    example = '"photograph.jpg"' if modality == "image" else '"a sentence"'
+    processor, auto_class = _AUTO_CLASSES[modality]
+    own_code = getattr(model.config, "auto_map", None) or model._auto_class
+    trust = ", trust_remote_code=True" if own_code else ""
+    inputs = "image" if modality == "image" else "text"
+    lines = [
+        "## How to use it",
+        "With hf_oe installed (`pip install hf_oe`):",
+        f"""```python
+from hf_oe import pipeline
+
+detector = pipeline("ood-{modality}-classification", model="{name}")
+detector({example})  # {{"label": …, "score": …, "anomaly_score": …, "is_anomalous": …}}
+```""",
+        "Without it" + (", with the model's own code, which travels in this repository:" if own_code else ":"),
+        f"""```python
+from transformers import {processor}, {auto_class}
+
+processor = {processor}.from_pretrained("{name}"{trust})
+model = {auto_class}.from_pretrained("{name}"{trust})
+logits = model(**processor({inputs}, return_tensors="pt")).logits
+{_score_lines(model)}```""",
+    ]
+    return "\n\n".join(lines)
+
+
+def _score_lines(model: Any) -> str:
+    expression = SCORE_EXPRESSIONS.get(oe_score(model))
+    if expression is None:
+        return ""
+    threshold = oe_settings(model).get("threshold")
+    flag = 'is_anomalous = anomaly_score >= model.config.oe["threshold"]["value"]\n' if threshold else ""
+    return f"anomaly_score = {expression}  # {oe_score(model)}, higher for more anomalous\n{flag}"
+
+
+def training_data(corpora: Sequence[tuple[str, str, str | None]]) -> tuple[str, list[str]]:
+    """A table of what the model was trained on, and the Hub ids among it.
+
+    Args:
+        corpora: (name, role, revision) of each set.
+    """
+    known = list_corpora()
+    lines = ["| Set | Role | What it is | Licence | Home |", "| --- | --- | --- | --- | --- |"]
+    hub_ids = []
+    for name, role, revision in corpora:
+        description, licence, home = _facts(name, known.get(name))
+        lines.append(f"| {name} | {role} | {description} | {licence} | {home}{f' @ {revision}' if revision else ''} |")
+        if name in known and known[name].hub:
+            hub_ids.append(known[name].hub.repo)
+    if not corpora:
+        return "", []
+    return "\n".join(["## Training data and its licences", "", *lines]), list(dict.fromkeys(hub_ids))
+
+
+def _facts(name: str, info: CorpusInfo | None) -> tuple[str, str, str]:
+    """Description, licence and home, for a cell each."""
+    if info is not None:
+        return info.description, info.licence, f"[{info.home}]({info.homepage})"
+    if name in PACKAGED:
+        return PACKAGED[name], "those of the packages that hold it", "installed packages"
+    return "not one of hf_oe's corpora", "ask its owner", "not public, or not known"
+
+
+def decontamination(reports: Mapping[str, Mapping[str, Any]]) -> str:
+    """What was removed from each outlier set, from the reports in `ood_results.json`."""
+    parts = []
+    for name, report in reports.items():
+        matches = [Match(**match) for match in report["matches"]]
+        markdown = DecontaminationReport(**{**report, "matches": matches}).to_markdown()
+        parts.append(markdown.replace("## Decontamination of the outliers", f"## Decontamination of {name}").strip())
+    return "\n\n".join(parts)
