@@ -27,6 +27,7 @@ class Repository:
     private: bool = False
     branches: dict[str, str] = field(default_factory=dict)
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    lfs: dict[str, bytes] = field(default_factory=dict)
     drop: tuple[str, str] | None = None
     """(call, moment) at which the connection is dropped once: "before", "half" of the body, or "after" the work."""
 
@@ -46,7 +47,7 @@ class Dropped(Exception):
 
 
 class LoopbackHub(ThreadingHTTPServer):
-    """Use as a context manager; `repositories` by id and `lfs` objects by sha256 may be looked into."""
+    """Use as a context manager; `repositories` by id may be looked into and prepared."""
 
     daemon_threads = True
 
@@ -54,8 +55,6 @@ class LoopbackHub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.repositories: dict[str, Repository] = {}
-        self.lfs: dict[str, bytes] = {}
-        self.uploads = 0
 
     def __enter__(self) -> LoopbackHub:
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -146,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._owner() or repository is None:
             return self._refuse(401, "RepoNotFound")
         if call == "batch":
-            return self._batch(repo_id, json.loads(body))
+            return self._batch(repo_id, repository, json.loads(body))
         if call == "branch":
             known = match[3] in repository.branches
             repository.branches.setdefault(match[3], repository.branches["main"])
@@ -179,21 +178,21 @@ class _Handler(BaseHTTPRequestHandler):
                 answers[-1]["oid"] = _oid(content, mode)
         self._reply({"files": answers})
 
-    def _batch(self, repo_id: str, payload: dict) -> None:
+    def _batch(self, repo_id: str, repository: Repository, payload: dict) -> None:
         objects = []
         for entry in payload["objects"]:
             upload = {"upload": {"href": f"{self.server.url}/lfs/{repo_id}/{entry['oid']}"}}
-            known = {} if entry["oid"] in self.server.lfs else {"actions": upload}
+            known = {} if entry["oid"] in repository.lfs else {"actions": upload}
             objects.append({"oid": entry["oid"], "size": entry["size"], **known})
         self._reply({"transfer": "basic", "objects": objects})
 
     def _put(self) -> None:
         _, _, owner, name, oid = self.path.split("/")
-        content = self._body("put", self.server.repositories[f"{owner}/{name}"])
+        repository = self.server.repositories[f"{owner}/{name}"]
+        content = self._body("put", repository)
         if hashlib.sha256(content).hexdigest() != oid:
             return self._reply({}, 400)
-        self.server.lfs[oid] = content
-        self.server.uploads += 1
+        repository.lfs[oid] = content
         self._reply({})
 
     def _commit(self, repo_id: str, repository: Repository, revision: str, body: bytes) -> None:
@@ -204,7 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
             if entry["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
             elif entry["key"] == "lfsFile":
-                files[value["path"]] = self.server.lfs[value["oid"]]
+                files[value["path"]] = repository.lfs[value["oid"]]
         branch = f"refs/pr/{len(repository.commits)}" if "create_pr" in self.query else revision
         oid = repository.commit(branch, files)
         url = f"{self.server.url}/{repo_id}"

@@ -1,6 +1,7 @@
 """Pushing and loading through a Hub of our own, each client in a process of its own as `HF_ENDPOINT` demands."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -203,8 +204,9 @@ def classify(**settings):
 
 push(folder, repo_id, private=True)
 push(folder, repo_id, revision="v2")
+open(f"{folder}/notes.txt", "w").write("A suggestion.")
+push(folder, repo_id, create_pr=True)
 print(json.dumps({
-    "pull request": push(folder, repo_id, create_pr=True, commit_message="Again").pr_url,
     "owner": attempt(classify, revision="v2"),
     "other revision": attempt(classify, revision="v3"),
     "stranger": attempt(classify, token="hf_wrong", revision="main"),
@@ -214,13 +216,15 @@ print(json.dumps({
 
 
 def test_revisions_and_who_may_see_a_private_model(hub, folder, picture, tmp_path):
-    outcome = run(hub, tmp_path, REVISIONS, folder, "owner/secret", picture)
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    outcome = run(hub, tmp_path, REVISIONS, copy, "owner/secret", picture)
     repository = hub.repositories["owner/secret"]
     assert repository.private and repository.files("v2") == repository.files("main") == published(folder)
+    (suggested,) = (files for files in repository.commits.values() if "notes.txt" in files)
+    assert suggested == published(copy)
     assert outcome["owner"] in "abc"
-    for refused in ("other revision", "stranger", "intruder"):
-        assert "Error" in outcome[refused] and "owner/secret" in outcome[refused], outcome
-    assert len(repository.commits) == 2
+    for refused, reason in (("other revision", "v3"), ("stranger", "owner/secret"), ("intruder", "401")):
+        assert "Error" in outcome[refused] and reason in outcome[refused]
 
 
 def test_a_folder_without_a_model_is_not_pushed(tmp_path):

@@ -40,3 +40,10 @@ def test_the_examples_of_the_card_and_the_docstring_run(calibration, monkeypatch
         test = doctest.DocTestParser().get_doctest(text, {"evaluate": evaluate}, name, name, 0)
         result = doctest.DocTestRunner().run(test)
         assert result.attempted > 1 and result.failed == 0
+
+
+def test_the_page_of_the_space_computes_what_is_typed_into_it(monkeypatch):
+    pytest.importorskip("gradio", reason="gradio is not installed: pip install 'hf_oe[demo]'")
+    monkeypatch.chdir(FOLDER)
+    page = runpy.run_path("app.py", run_name="app")
+    assert page["compute"]("1.0 0.75 0.5 0.25", "1 1 1 0") == {"rms": 0.125, "mav": 0.125, "soft_f1": 0.6}
