@@ -1,6 +1,7 @@
 """evaluate.load("metrics/calibration"): the same values at once and in batches; its card; its refusals."""
 
 import doctest
+import runpy
 from pathlib import Path
 
 import evaluate
