@@ -59,6 +59,8 @@ def test_metadata_say_what_the_hub_needs_to_find_and_show_it(model, results):
     row = next(row for row in results["rows"] if (row["corpus"], row["score"]) == ("svhn", "energy"))
     assert figures["cifar10 against svhn", "AUROC, score energy"] == row["auroc"]
     assert figures["cifar10 against svhn", "FPR at 95 % recall, score energy"] == row["fpr"]
+    mean = next(mean for mean in results["mean"] if mean["score"] == "msp")
+    assert figures["cifar10", "AUPR, score msp, mean over the corpora"] == mean["aupr"]
     assert figures["cifar10", "Accuracy"] == 1 - results["test_error"]["oe"]
 
 

@@ -108,20 +108,24 @@ def evaluations(results: Mapping[str, Any], task: str) -> list[EvalResult]:
     if results["test_error"][stage] is not None:
         accuracy = 1 - results["test_error"][stage]
         found.append(EvalResult(metric_type="accuracy", metric_name="Accuracy", metric_value=accuracy, **known))
-    rows = [row for row in results["rows"] if row["corpus"] != ERROR_DETECTION]
-    rows += [{**mean, "corpus": "anomalies (mean)"} for mean in results["mean"]]
-    for row in rows:
-        if row["stage"] != stage:
+    level = f"{100 * results['recall_level']:g}"
+    metrics = (
+        ("auroc", "roc_auc", "AUROC"),
+        ("aupr", "average_precision", "AUPR"),
+        ("fpr", "false_positive_rate", f"FPR at {level} % recall"),
+    )
+    for row in [*results["rows"], *results["mean"]]:
+        corpus = row.get("corpus")
+        if row["stage"] != stage or corpus == ERROR_DETECTION:
             continue
-        against = {**known, "dataset_name": f"{in_distribution} against {row['corpus']}"}
-        level = f"{100 * results['recall_level']:g}"
-        for metric, kind, label in (
-            ("auroc", "roc_auc", "AUROC"),
-            ("aupr", "average_precision", "AUPR"),
-            ("fpr", "false_positive_rate", f"FPR at {level} % recall"),
-        ):
-            label = f"{label}, score {row['score']}"
-            found.append(EvalResult(metric_type=kind, metric_name=label, metric_value=row[metric], **against))
+        # The Hub groups figures by the type of the dataset, so each corpus is one.
+        against = {"dataset_type": corpus, "dataset_name": f"{in_distribution} against {corpus}"} if corpus else {}
+        scored = f"score {row['score']}" + ("" if corpus else ", mean over the corpora")
+        for metric, kind, label in metrics:
+            where = {**known, **against}
+            found.append(
+                EvalResult(metric_type=kind, metric_name=f"{label}, {scored}", metric_value=row[metric], **where)
+            )
     return found
 
 
