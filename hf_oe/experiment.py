@@ -12,7 +12,7 @@ from transformers import AutoModelForImageClassification, PreTrainedModel
 from .arguments import OETrainingArguments
 from .context import ContextArguments, near_and_far
 from .data.image_sets import load_image_sets
-from .models import create_classifier
+from .models import SmallImageProcessor, create_classifier
 from .protocols import ImageProtocol
 from .published import PUBLISHED
 from .report import run_settings
@@ -142,6 +142,7 @@ def image_experiment(
         published=PUBLISHED.get((protocol.name, args.protocol, args.mode)),
         readable=lambda row: _picture(row["pixel_values"], protocol),
         settings=run_settings(args, training_args),
+        trainer_settings={"processing_class": _image_processor(protocol)},
     )
 
 
@@ -149,6 +150,11 @@ def _picture(pixel_values: torch.Tensor, protocol: ImageProtocol) -> np.ndarray:
     """Normalisation undone: floats that are in [0, 1] where the picture was one."""
     mean, std = (np.reshape(values, (-1, 1, 1)) for values in (protocol.mean, protocol.std))
     return np.asarray(pixel_values) * std + mean
+
+
+def _image_processor(protocol: ImageProtocol) -> SmallImageProcessor:
+    """What makes inputs of pictures as the training does; it is saved beside the model."""
+    return SmallImageProcessor(protocol.image_size, protocol.num_channels, protocol.mean, protocol.std)
 
 
 def _in_fast_layout(model: PreTrainedModel) -> PreTrainedModel:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .config import oe_score, oe_temperature
 from .files import replacing
-from .scores import SCORES
+from .scores import score_outputs
 
 OUTPUTS = ("logits", "probabilities", "anomaly_score")
 
@@ -56,7 +56,7 @@ def export_onnx(
     inputs = {name: value.to(model.device) for name, value in inputs.items()}
     # Two rows, since the exporter takes a size of 1 for a constant.
     values = tuple(torch.cat([value, value]) for value in inputs.values())
-    detector = _Detector(model, tuple(inputs), SCORES[score or oe_score(model)]).eval()
+    detector = _Detector(model, tuple(inputs), score or oe_score(model)).eval()
     with replacing(path) as temporary:
         torch.onnx.export(
             detector,
@@ -73,7 +73,7 @@ def export_onnx(
 class _Detector(nn.Module):
     """A classifier with its temperature and anomaly score inside the graph."""
 
-    def __init__(self, model: nn.Module, names: tuple[str, ...], score: Any):
+    def __init__(self, model: nn.Module, names: tuple[str, ...], score: str):
         super().__init__()
         self.model = model
         self.names = names
@@ -81,8 +81,9 @@ class _Detector(nn.Module):
         self.temperature = oe_temperature(model)
 
     def forward(self, *values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        logits = self.model(**dict(zip(self.names, values, strict=True)))["logits"].float()
-        return logits, (logits / self.temperature).softmax(dim=-1), self.score(logits)
+        outputs = self.model(**dict(zip(self.names, values, strict=True)))
+        logits = outputs["logits"].float()
+        return logits, (logits / self.temperature).softmax(dim=-1), score_outputs(self.score, outputs)
 
 
 def _dynamic_axes(value: Tensor) -> dict[int, Any]:

@@ -28,7 +28,7 @@ from transformers.pipelines import PIPELINE_REGISTRY
 from . import models  # noqa: F401  (registers the networks of this library)
 from .config import oe_score, oe_settings, oe_temperature
 from .inputs import read_image, read_text
-from .scores import SCORES
+from .scores import SCORES, score_outputs
 
 __all__ = [
     "OODClassificationPipeline",
@@ -85,9 +85,9 @@ class OODClassificationPipeline(Pipeline):
         raise NotImplementedError
 
     def _forward(self, model_inputs: Mapping[str, Tensor], score: str | None = None) -> dict[str, Tensor]:
-        logits = self.model(**model_inputs)["logits"]
-        probability, index = (logits.float() / oe_temperature(self.model)).softmax(dim=-1).max(dim=-1)
-        anomaly_score = SCORES[score or oe_score(self.model)](logits)
+        outputs = self.model(**model_inputs)
+        probability, index = (outputs["logits"].float() / oe_temperature(self.model)).softmax(dim=-1).max(dim=-1)
+        anomaly_score = score_outputs(score or oe_score(self.model), outputs)
         return {"index": index, "probability": probability, "anomaly_score": anomaly_score}
 
     def postprocess(

@@ -21,7 +21,7 @@ from .context import with_context
 from .data.decontaminate import DecontaminationReport
 from .data.probe import shortcut_probe
 from .data.rows import Readable
-from .hub import write_model_card
+from .hub import histogram, push_folder, write_csv, write_model_card
 from .published import PublishedTable
 from .report import Examples, most_and_least_anomalous, publish_run, results_table
 from .suite import OODResults, write_results
@@ -227,7 +227,16 @@ def run_stages(experiment: Experiment, stages: Sequence[Stage], training_args: O
     trainer.save_model(training_args.output_dir)
     summary = _summary(experiment, results, trainers)
     if trainer.is_world_process_zero():
-        _publish(Path(training_args.output_dir), experiment, trainer, summary, results)
+        output_dir = Path(training_args.output_dir)
+        _publish(output_dir, experiment, trainer, summary, results)
+        if training_args.push_to_hub:
+            push_folder(
+                output_dir,
+                training_args.hub_model_id or output_dir.name,
+                private=training_args.hub_private_repo,
+                revision=training_args.hub_revision,
+                token=training_args.hub_token,
+            )
     return summary
 
 
@@ -238,6 +247,8 @@ def _trained(
     folder = Path(training_args.output_dir, stage.name)
     stage_args = copy.copy(training_args)
     stage_args.output_dir = str(folder)
+    # The outcome is pushed, once, and not each stage into a repository of its own.
+    stage_args.push_to_hub = False
     stage_args.num_train_epochs, stage_args.learning_rate = stage.epochs, stage.learning_rate
     finished = (folder / "train_results.json").exists()
     set_seed(stage_args.seed)
@@ -259,6 +270,7 @@ def _trained(
         calibration_dataset=experiment.held_out,
         **experiment.trainer_settings,
     )
+    trainer.outlier_names = experiment.outlier_names
     if not stage.given and not finished:
         checkpoint = get_last_checkpoint(str(folder)) if folder.is_dir() else None
         outcome = trainer.train(resume_from_checkpoint=checkpoint)
@@ -289,6 +301,7 @@ def _summary(experiment: Experiment, results: dict[str, OODResults], trainers: d
             for part in ("rows", "mean", "group_mean", "calibration")
         },
         "train_seconds": {stage: _train_seconds(trainer) for stage, trainer in trainers.items()},
+        "histogram": histogram(list(results.values())[-1]),
         "left_out": experiment.left_out,
         "decontamination": {source: asdict(report) for source, report in experiment.decontamination.items()},
         "probe": _probe(experiment),
@@ -319,9 +332,10 @@ def _publish(
     print(table)
     write_results(output_dir / "ood_results.json", summary)
     figures = publish_run(output_dir, results, _examples(experiment, results))
-    write_model_card(
-        output_dir / "README.md", summary, table, trainer.args, experiment.outlier_names, figures, experiment.task
-    )
+    write_csv(output_dir / "ood_results.csv", summary)
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    name = trainer.args.hub_model_id or f"{experiment.name}-outlier-exposure"
+    write_model_card(output_dir / "README.md", model, summary, name=name, table=table, figures=figures)
     print(f"Model, card, report.html, plots and ood_results.json are in {output_dir}.")
 
 

@@ -162,10 +162,7 @@ def _raw_outliers(
             f"`exclude` names {exclude!r}, which is no column of the outlier set {source!r}, whose columns are "
             f"{', '.join(dataset.column_names)}."
         )
-    dataset = dataset.select_columns("image")
-    # What the model's config and card call it.
-    dataset.info.dataset_name = Path(source).stem if Path(source).exists() else source
-    return dataset
+    return dataset.select_columns("image")
 
 
 def _remove_copies(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from transformers.trainer_utils import has_length
@@ -10,11 +11,13 @@ from transformers.trainer_utils import has_length
 from ..arguments import OETrainingArguments
 
 
-def training_settings(args: OETrainingArguments, outlier_dataset: Any) -> dict[str, Any]:
+def training_settings(
+    args: OETrainingArguments, outlier_dataset: Any, outlier_names: Sequence[str] | None = None
+) -> dict[str, Any]:
     """What `OETrainer` records when it saves: the anomaly score, the version, and, with outliers, how they were used.
 
     Entries: `score`, `hf_oe_version`, and with outliers `objective`, `objective_kwargs` (if any), `outlier_weight` and
-    `outliers`, see `describe_dataset`.
+    `outliers`, see `describe_dataset`, by `outlier_names` if there is one for each set.
     """
     from .. import __version__
 
@@ -23,7 +26,10 @@ def training_settings(args: OETrainingArguments, outlier_dataset: Any) -> dict[s
         settings |= {"objective": args.objective, "outlier_weight": args.outlier_weight}
         if args.objective_kwargs:
             settings["objective_kwargs"] = args.objective_kwargs
-        settings["outliers"] = describe_dataset(outlier_dataset)
+        sets = describe_dataset(outlier_dataset)
+        if outlier_names and len(outlier_names) == len(sets):
+            sets = [{**entry, "name": name} for entry, name in zip(sets, outlier_names, strict=True)]
+        settings["outliers"] = sets
     return settings
 
 

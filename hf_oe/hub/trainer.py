@@ -18,10 +18,16 @@ from .results import describe_results
 
 
 class HubMixin(Trainer):
-    """Goes before `transformers.Trainer` among the bases of `OETrainer`."""
+    """Goes before `transformers.Trainer` among the bases of `OETrainer`.
+
+    Attributes:
+        outlier_names: of the outlier sets, for config and card, where the datasets themselves do not bear them.
+    """
+
+    outlier_names: Sequence[str] | None = None
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
-        update_oe_settings(self.model, **training_settings(self.args, self.outlier_dataset))
+        update_oe_settings(self.model, **training_settings(self.args, self.outlier_dataset, self.outlier_names))
         super()._save(output_dir, state_dict)
 
     def create_model_card(
