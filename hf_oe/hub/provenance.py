@@ -9,6 +9,7 @@ from typing import Any
 from transformers.trainer_utils import has_length
 
 from ..arguments import OETrainingArguments
+from ..scores import SCORES
 
 
 def training_settings(
@@ -21,7 +22,10 @@ def training_settings(
     """
     from .. import __version__
 
-    settings: dict[str, Any] = {"score": args.score[0], "hf_oe_version": __version__}
+    settings: dict[str, Any] = {"hf_oe_version": __version__}
+    # Detectors hold a fit that is not saved with the model, so only scores of its outputs can travel.
+    if of_outputs := [name for name in args.score if name in SCORES]:
+        settings["score"] = of_outputs[0]
     if outlier_dataset is not None:
         settings |= {"objective": args.objective, "outlier_weight": args.outlier_weight}
         if args.objective_kwargs:
