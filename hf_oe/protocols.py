@@ -140,6 +140,23 @@ CIFAR100 = replace(
     groups={"near": ("cifar10", "tiny_imagenet"), "far": _FAR_FROM_CIFAR},
 )
 
+FEW_SHOT = replace(
+    CIFAR100,
+    architecture=dict.fromkeys(("paper", "iclr"), "google/vit-base-patch16-224-in21k"),
+    corpora=("cifar10",),
+    outliers=("cifar10",),
+    image_size=224,
+    mean=(0.5,) * 3,
+    std=(0.5,) * 3,
+    crop_padding=28,
+    outlier_crop_padding=28,
+    baseline_epochs=5,
+    baseline_learning_rate=0.01,
+    oe_epochs=1,
+    weight_decay=0.0,
+)
+"""Not the paper's: a pretrained vision transformer on CIFAR-100, for a handful of outliers (Fort et al. 2021)."""
+
 TINY_IMAGENET = ImageProtocol(
     name="tiny_imagenet",
     test_split="valid",

@@ -26,6 +26,7 @@ from hf_oe.data.corpora import (
     load_corpus,
     locate_corpus,
     random_subset,
+    shots_per_class,
 )
 from hf_oe.data.corpora.wmt16 import Wmt16
 
@@ -356,6 +357,15 @@ def test_random_subset_grows_with_n():
     assert random_subset(dataset, 10, seed=4)["row"][:] != small
     with pytest.raises(ValueError, match="`n` is 101: the dataset has 100 examples"):
         random_subset(dataset, 101)
+
+
+def test_shots_per_class_grow_with_n():
+    dataset = labelled([0, 1, 2, 0, 1, 0, 0, 1, 0])
+    few, more = (shots_per_class(dataset, n, seed=1) for n in (1, 3))
+    assert sorted(few["label"][:]) == [0, 1, 2] and sorted(more["label"][:]) == [0, 0, 0, 1, 1, 1, 2]
+    assert set(few["row"][:]) < set(more["row"][:])
+    with pytest.raises(ValueError, match="`n` must be at least 1 example of each class, got 0"):
+        shots_per_class(dataset, 0)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the folder ../shared/data is not here")

@@ -9,7 +9,7 @@ from ._info import CorpusInfo
 from ._loading import list_corpora, list_own, load_corpus, locate_corpus
 from ._prepare import prepare_corpora
 from ._sources import load_source
-from ._subsets import first_classes, random_subset
+from ._subsets import first_classes, random_subset, shots_per_class
 
 __all__ = [
     "CorpusInfo",
@@ -23,4 +23,5 @@ __all__ = [
     "locate_corpus",
     "prepare_corpora",
     "random_subset",
+    "shots_per_class",
 ]
