@@ -46,11 +46,13 @@ class ImageExperimentArguments(ContextArguments, ExperimentArguments):
 
 
 def parse_arguments(
-    protocol: ImageProtocol, argv: list[str] | None = None
+    protocol: ImageProtocol,
+    argv: list[str] | None = None,
+    arguments_class: type[ImageExperimentArguments] = ImageExperimentArguments,
 ) -> tuple[ImageExperimentArguments, OETrainingArguments]:
     """Command-line arguments, optionally after a YAML or JSON file of them; the protocol gives the defaults."""
     description = f"Outlier Exposure on {protocol.name}: baseline, OE, and the table of both."
-    args, training_args = parse_with_config(ImageExperimentArguments, description, _training_defaults(protocol), argv)
+    args, training_args = parse_with_config(arguments_class, description, _training_defaults(protocol), argv)
     args.architecture = args.architecture or protocol.architecture[args.protocol]
     args.baseline_epochs = protocol.baseline_epochs if args.baseline_epochs is None else args.baseline_epochs
     args.baseline_learning_rate = args.baseline_learning_rate or protocol.baseline_learning_rate

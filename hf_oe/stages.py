@@ -255,7 +255,7 @@ def _trained(
     if stage.given or finished:
         model = experiment.load_model(stage.given or str(folder))
     else:
-        model = start.accelerator.unwrap_model(start.model) if start else experiment.new_model()
+        model = start.trained_model if start else experiment.new_model()
     if stage.name == "baseline":
         stage_args.score = with_context(training_args.score, experiment.context_scores, model)
     trainer = stage.trainer(

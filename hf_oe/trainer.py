@@ -108,6 +108,11 @@ class OETrainer(HubMixin, Trainer):
         self._loss_parts_count = 0
         self._stream_state: dict[str, Any] | None = None
 
+    @property
+    def trained_model(self) -> torch.nn.Module:
+        """The model without what distributed training and compilation wrap it in."""
+        return self.accelerator.unwrap_model(self.model)
+
     # ---- Mixing ----
 
     def get_train_dataloader(self) -> DataLoader:
@@ -205,13 +210,16 @@ class OETrainer(HubMixin, Trainer):
             context |= {"features": features[-1], "head": classifier_head(bare)}
         else:
             outputs = model(**inputs)
-        parts = self._objective(outputs, labels, is_outlier, **context)
-        if model.training:
+        loss = self._add_up(self._objective(outputs, labels, is_outlier, **context), training=model.training)
+        return (loss, outputs) if return_outputs else loss
+
+    def _add_up(self, parts: Mapping[str, torch.Tensor], training: bool = True) -> torch.Tensor:
+        """The loss, whose parts are remembered for the log."""
+        if training:
             for name, value in parts.items():
                 self._loss_parts[name] = self._loss_parts.get(name, 0.0) + value.detach()
             self._loss_parts_count += 1
-        loss = sum(parts.values())
-        return (loss, outputs) if return_outputs else loss
+        return sum(parts.values())
 
     def _objective(
         self, outputs: Any, labels: Any, is_outlier: torch.Tensor, **context: Any

@@ -64,13 +64,13 @@ def launch(recipe, *arguments, tmp_path):
     )
 
 
-def check_outputs(folder, corpora):
+def check_outputs(folder, corpora, stages=("baseline", "oe")):
     results = json.loads((folder / "ood_results.json").read_text())
-    assert {row["stage"] for row in results["rows"]} == {"baseline", "oe"}
+    assert {row["stage"] for row in results["rows"]} == set(stages)
     assert {row["corpus"] for row in results["rows"]} - {"error_detection"} == corpora
     for row in [*results["rows"], *results["mean"]]:
         assert all(0 <= row[metric] <= 1 for metric in ("fpr", "auroc", "aupr"))
-    assert set(results["test_error"]) == set(results["train_seconds"]) == {"baseline", "oe"}
+    assert set(results["test_error"]) == set(results["train_seconds"]) == set(stages)
     card = (folder / "README.md").read_text()
     assert card.startswith("---\n") and "model-index" in card and "## Limits" in card
     figures = ("roc.png", "precision_recall.png", "histograms.png", "bars.png")
@@ -100,6 +100,17 @@ def test_recipe(recipe, data_dir, tmp_path):
         ("near", "my_anomalies"),
         ("far", "gaussian"),
     }
+
+
+def test_gan_recipe(data_dir, tmp_path):
+    sources = ["--outliers", "my_outliers", "--ood_corpora", "my_anomalies"]
+    places = ["--data_dir", data_dir, "--output_dir", tmp_path / "run"]
+    small = [*SMALL, "--in_distribution", "mnist", "--gan_channels", "2"]
+    run = launch("gan_oe", *places, *sources, *small, tmp_path=tmp_path)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert "GAN → OE" in run.stdout
+    check_outputs(tmp_path / "run", {"my_anomalies"}, stages=("gan", "oe"))
+    assert (tmp_path / "run" / "gan" / "generator" / "model.safetensors").exists()
 
 
 def test_text_recipe(tmp_path):

@@ -2,6 +2,7 @@
 
 from .branch import BranchConfig, BranchForImageClassification, BranchForSequenceClassification, with_branch
 from .factory import ARCHITECTURES, create_classifier
+from .gan import DCGANConfig, DCGANDiscriminator, DCGANGenerator
 from .gru_text import GRUTextConfig, GRUTextForSequenceClassification
 from .mnist_convnet import MnistConvNetConfig, MnistConvNetForImageClassification
 from .small_image import SmallImageProcessor
@@ -9,6 +10,9 @@ from .wide_resnet import WideResNetConfig, WideResNetForImageClassification
 
 __all__ = [
     "ARCHITECTURES",
+    "DCGANConfig",
+    "DCGANDiscriminator",
+    "DCGANGenerator",
     "GRUTextConfig",
     "GRUTextForSequenceClassification",
     "BranchConfig",

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 Scores = Mapping[str, Mapping[str, ArrayLike]]
 """`{stage: {"in_distribution": (n,), corpus: (m,)}}`, higher for more anomalous."""
 
-STAGES = {"baseline": ("baseline", "#c7611c"), "oe": ("OE", "#1f5fae")}
+STAGES = {"baseline": ("baseline", "#c7611c"), "gan": ("GAN", "#8a3fa0"), "oe": ("OE", "#1f5fae")}
 """Label and colour of each stage, the same in every table and figure."""
 
 INK, NORMAL_COLOUR = "#2b3138", "#aab0b7"
