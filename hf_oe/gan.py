@@ -136,6 +136,11 @@ class GANTrainer(OETrainer):
             self._created_lr_scheduler = True
         return self.lr_scheduler
 
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
+        # A checkpoint's format takes no weights in the channels-last layout.
+        state_dict = self.model.state_dict() if state_dict is None else state_dict
+        super()._save(output_dir, {name: value.contiguous() for name, value in state_dict.items()})
+
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         if _internal_call:
             super().save_model(output_dir, _internal_call)

@@ -34,9 +34,8 @@ class Squares(Dataset):
 
 def classifier():
     torch.manual_seed(0)
-    return AutoModelForImageClassification.from_config(
-        WideResNetConfig(depth=10, widen_factor=1, dropout=0.1, num_labels=2)
-    )
+    config = WideResNetConfig(depth=10, widen_factor=1, dropout=0.1, num_labels=2)
+    return AutoModelForImageClassification.from_config(config).to(memory_format=torch.channels_last)
 
 
 def trainer(output_dir, trainer_class=GANTrainer, model=None, callbacks=None, **settings):

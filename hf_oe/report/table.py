@@ -42,7 +42,7 @@ def results_table(results: Mapping[str, Any], published: PublishedTable | None =
         parts += [f"Score: `{score}`{only}", _markdown(header, lines)]
     if published:
         compared = published.mean_over or ", ".join(name for name in published.rows if name != "mean")
-        parts.append(f"Published: {published.source}, with other outliers; the mean is over {compared}.")
+        parts.append(f"Published: {published.source}, with {published.outliers}; the mean is over {compared}.")
     if results.get("left_out"):
         parts.append(f"Left out, since they could not be reached: {', '.join(results['left_out'])}.")
     if any(row["corpus"] == ERROR_DETECTION for row in rows):
