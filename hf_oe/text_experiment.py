@@ -113,6 +113,8 @@ def text_experiment(args: TextExperimentArguments, training_args: OETrainingArgu
             hold_out=args.hold_out,
             remove_copies=args.decontaminate,
         )
+    # With other classes the task is another.
+    is_published = len(texts.label_names) == protocol.num_labels
     return Experiment(
         name=protocol.name,
         task="text-classification",
@@ -126,7 +128,7 @@ def text_experiment(args: TextExperimentArguments, training_args: OETrainingArgu
         decontamination=texts.decontamination,
         new_model=lambda: _new_model(args.architecture, texts.tokenizer, texts.label_names),
         load_model=AutoModelForSequenceClassification.from_pretrained,
-        published=PUBLISHED.get((protocol.name, "iclr", args.mode)),
+        published=PUBLISHED.get((protocol.name, "iclr", args.mode)) if is_published else None,
         readable=lambda row: texts.tokenizer.decode(row["input_ids"], skip_special_tokens=True),
         settings=run_settings(args, training_args),
         trainer_settings={

@@ -12,6 +12,7 @@ class TextProtocol:
 
     Attributes:
         name: corpus name of the in-distribution set; `train_split` and `test_split` are its splits.
+        num_labels: classes of the published experiment.
         label_columns: whose values together make a class, where the set has them.
         class_of: name of the class by label; examples with other labels are left out. Empty: each label is a class.
         text_column: of a corpus, where it is not `text` and the corpus has it.
@@ -24,6 +25,7 @@ class TextProtocol:
     """
 
     name: str
+    num_labels: int | None = None
     train_split: str = "train"
     test_split: str = "test"
     label_columns: tuple[str, ...] = ("label",)
@@ -43,13 +45,13 @@ class TextProtocol:
     recall_level: tuple[float, ...] = (0.9,)
 
 
-TREC = TextProtocol(name="trec", label_columns=("label", "fine_label"))
+TREC = TextProtocol(name="trec", num_labels=50, label_columns=("label", "fine_label"))
 """Questions by the kind of their answer, 50 classes; 6 where the corpus has no `fine_label`."""
 
-SST = TextProtocol(name="sst", class_of={0: "negative", 1: "negative", 3: "positive", 4: "positive"})
+SST = TextProtocol(name="sst", num_labels=2, class_of={0: "negative", 1: "negative", 3: "positive", 4: "positive"})
 """Sentences of film reviews, without the neutral ones."""
 
-NEWSGROUPS20 = TextProtocol(name="newsgroups20", max_length=100)
+NEWSGROUPS20 = TextProtocol(name="newsgroups20", num_labels=20, max_length=100)
 
 TEXT_PROTOCOLS = {protocol.name: protocol for protocol in (TREC, SST, NEWSGROUPS20)}
 

@@ -114,18 +114,17 @@ def test_gan_recipe(data_dir, tmp_path):
 
 
 def test_text_recipe(tmp_path):
-    questions = ["who are you ?", "what is that ?", "how many are there ?"] * 4
     for split in ("train", "test"):
-        labels = {"label": [0, 1, 1] * 4, "fine_label": ["x", "y", "z"] * 4}
-        write_texts(tmp_path / "data" / "trec" / f"{split}.parquet", questions, **labels)
+        reviews = ["a bad film", "poor", "so so", "good", "a great film"] * 3
+        write_texts(tmp_path / "data" / "sst" / f"{split}.parquet", reviews, label=[0, 1, 2, 3, 4] * 3)
     write_texts(
         tmp_path / "data" / "wikitext2" / "train.parquet", ["= Sea =", "The sea was calm . Ships went by ."] * 9
     )
     write_texts(tmp_path / "data" / "snli" / "test.parquet", ["a long premise"] * 4, hypothesis=["it rains"] * 4)
-    places = ["--data_dir", tmp_path / "data", "--output_dir", tmp_path / "run"]
+    places = ["--data_dir", tmp_path / "data", "--output_dir", tmp_path / "run", "--in_distribution", "sst"]
     run = launch("text_oe", *places, "--ood_corpora", "snli", *SMALL, tmp_path=tmp_path)
     assert run.returncode == 0, run.stderr[-3000:]
-    assert "43.5 → 0.8" in run.stdout and "the five domains of the English Web Treebank" in run.stdout
+    assert "74.9 → 27.3" in run.stdout and "with WikiText-2; the mean is over SNLI, IMDB, " in run.stdout
     results = check_outputs(tmp_path / "run", {"snli"})
     assert results["recall_level"] == 0.9
     assert (tmp_path / "run" / "tokenizer.json").exists()

@@ -64,6 +64,17 @@ def test_a_run_leaves_a_classifier_with_its_tokenizer_that_the_next_can_start_fr
     assert experiment.trainer_settings["processing_class"].get_vocab() == tokenizer.get_vocab()
 
 
+def test_published_figures_stand_only_beside_a_run_with_the_same_classes(data_dir, tmp_path):
+    for split in ("train", "test"):
+        write(tmp_path / "data" / "sst" / split, text=["bad", "good"], label=[0, 4])
+        write(tmp_path / "data" / "trec" / split, text=["who ?", "what ?"], label=[0, 1])
+    args, training_args = arguments(data_dir, tmp_path)
+    args.in_distribution = "sst"
+    assert text_experiment(args, training_args).published.rows["mean"][1][:2] == (27.3, 89.3)
+    args.in_distribution = "trec"
+    assert text_experiment(args, training_args).published is None
+
+
 def test_any_sequence_classifier_serves_and_its_logits_do_not_depend_on_padding(data_dir, tmp_path):
     tokenizer = build_word_tokenizer(["what a day", "who are you"])
     settings = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ..models.gan import DCGANGenerator
+from ..models.gan import DCGANConfig, DCGANGenerator
+
+
+def is_generator(source: str) -> bool:
+    """Whether `source` is the folder of a saved `DCGANGenerator`."""
+    config = Path(source, "config.json")
+    return config.is_file() and json.loads(config.read_text(encoding="utf-8"))["model_type"] == DCGANConfig.model_type
 
 
 class GeneratedImages(Dataset):

@@ -10,10 +10,12 @@ import datasets
 from torch.utils.data import Dataset
 from transformers.trainer_utils import has_length
 
+from ..models.gan import DCGANGenerator
 from ..protocols import ImageProtocol
 from . import synthetic
 from .corpora import list_corpora, load_source
 from .decontaminate import DecontaminationReport, decontaminate
+from .generated import GeneratedImages, is_generator
 from .images import (
     BatchTransform,
     ConcatImages,
@@ -67,7 +69,7 @@ def load_image_sets(
 
     Args:
         outliers, ood_corpora: sources as `load_source` takes them, names of synthetic anomalies or of `PACKAGED`
-            data.
+            data; outliers also the folder of a saved generator.
         exclude: boolean column; outliers for which it is true are dropped.
         outlier_crop: "random", "center" or "auto", see `ImageExperimentArguments`.
         hold_out: number of training examples to set aside; by default the protocol's, at most a tenth of them all.
@@ -91,9 +93,9 @@ def load_image_sets(
 
     ood, left_out = load_reachable(ood_corpora, anomalies)
     label = train.features.get("label")
-    raw_outliers = {
-        source: _raw_outliers(source, data_dir, exclude) for source in outliers if source not in synthetic.NAMES
-    }
+    # Another seed than the test anomalies', which may be of the same kind.
+    made = {source: _made_outliers(source, protocol, seed + 1) for source in outliers if _is_made(source)}
+    raw_outliers = {source: _raw_outliers(source, data_dir, exclude) for source in outliers if source not in made}
     reports = _remove_copies(raw_outliers, train, others) if remove_copies else {}
     held_out = None
     if hold_out is None:
@@ -110,10 +112,9 @@ def load_image_sets(
         test=test_set,
         outliers=_joined(
             {
-                # Another seed than the test anomalies', which may be of the same kind.
-                source: _outlier_images(raw_outliers[source], protocol, outlier_crop)
-                if source in raw_outliers
-                else _synthetic(source, 50_000, protocol, seed + 1)
+                source: made[source]
+                if source in made
+                else _outlier_images(raw_outliers[source], protocol, outlier_crop)
                 for source in outliers
             }
         ),
@@ -142,6 +143,24 @@ def _synthetic(name: str, count: int, protocol: ImageProtocol, seed: int) -> Dat
     return synthetic.SyntheticDataset(
         name, count, protocol.image_size, protocol.num_channels, protocol.value_range, seed
     )
+
+
+def _is_made(source: str) -> bool:
+    return source in synthetic.NAMES or is_generator(source)
+
+
+def _made_outliers(source: str, protocol: ImageProtocol, seed: int, count: int = 50_000) -> Dataset:
+    """Noise by its name, or images of the generator in a folder."""
+    if source in synthetic.NAMES:
+        return _synthetic(source, count, protocol, seed)
+    generator = DCGANGenerator.from_pretrained(source)
+    shape = (generator.config.num_channels, generator.config.image_size)
+    if shape != (protocol.num_channels, protocol.image_size):
+        raise ValueError(
+            f"`outliers` names the generator {source!r}, whose images have {shape[0]} channels and {shape[1]} pixels "
+            f"a side; {protocol.name} has {protocol.num_channels} and {protocol.image_size}."
+        )
+    return GeneratedImages(generator, count, seed)
 
 
 def _anomalies(dataset: datasets.Dataset, name: str, protocol: ImageProtocol) -> Dataset:

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from hf_oe.data.image_sets import load_image_sets
+from hf_oe.models import DCGANConfig, DCGANGenerator
 from hf_oe.protocols import MNIST
 from tests.pictures import as_dataset, structured_images
 
@@ -63,3 +64,13 @@ def test_large_pictures_are_cropped_anew_at_each_draw(tmp_path, data_dir):
     sets = load_image_sets(MNIST, [str(tmp_path / "large" / "train.parquet")], ["strange"], data_dir)
     first, second = (sets.outliers[0]["pixel_values"] for _ in range(2))
     assert first.shape == second.shape == (1, 28, 28) and not first.equal(second)
+
+
+def test_a_saved_generator_makes_outliers_of_the_experiments_size(tmp_path, data_dir):
+    DCGANGenerator(DCGANConfig(image_size=28, num_channels=1, base_channels=2)).save_pretrained(tmp_path / "grey")
+    sets = load_image_sets(MNIST, [str(tmp_path / "grey"), "outside"], ["strange"], data_dir)
+    assert len(sets.outliers) == 50_000 + 16
+    assert sets.outliers[0]["pixel_values"].shape == sets.outliers[50_000]["pixel_values"].shape == (1, 28, 28)
+    DCGANGenerator(DCGANConfig(base_channels=2)).save_pretrained(tmp_path / "colour")
+    with pytest.raises(ValueError, match="whose images have 3 channels and 32 pixels a side; mnist has 1 and 28"):
+        load_image_sets(MNIST, [str(tmp_path / "colour")], ["strange"], data_dir)
