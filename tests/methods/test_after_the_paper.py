@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from hf_oe.methods.penultimate import penultimate
 from torch import nn
 
 from hf_oe.methods import divoe as divoe_module
@@ -10,7 +11,6 @@ from hf_oe.methods.dal import dal
 from hf_oe.methods.divoe import divoe
 from hf_oe.methods.energy_bounded import energy_bounded
 from hf_oe.methods.ntom import ntom
-from hf_oe.methods.penultimate import penultimate
 from hf_oe.methods.poem import poem
 from hf_oe.objectives import to_uniform, uniform
 
