@@ -70,6 +70,8 @@ def comparison_table(results: Mapping[str, Mapping[str, Any]]) -> str:
     for objective, result in results.items():
         means = {(mean["score"], mean["stage"]): mean for mean in result["mean"]}
         for score, stage in itertools.product(dict.fromkeys(score for score, _ in means), result["test_error"]):
+            if (score, stage) not in means:  # a score for context, of the baseline alone
+                continue
             figures = [means[score, stage][metric] for metric in ("fpr", "auroc", "aupr")]
             cells = [f"{100 * figure:.2f}" for figure in (*figures, result["test_error"][stage])]
             lines.append(f"| {' | '.join([objective, score, stage, *cells])} |")

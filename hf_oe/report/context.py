@@ -135,12 +135,12 @@ def headline(results: Mapping[str, Any]) -> str:
     rows, score = bar_rows(results), results["rows"][0]["score"]
     rates = {mean["stage"]: mean["fpr"] for mean in results["mean"] if mean["score"] == score}
     threshold = f"at the threshold that finds {100 * results['recall_level']:g} % of the anomalies"
-    if not rates.keys() >= {"baseline", "oe"}:
-        (rate,) = rates.values()
-        return f"{100 * rate:.1f} % of normal inputs are false alarms {threshold}."
-    better = sum(row["oe"]["auroc"] > row["baseline"]["auroc"] for row in rows.values() if len(row) > 1)
-    verb = "fall" if rates["oe"] < rates["baseline"] else "rise"
-    before, after = (f"{100 * rates[stage]:.1f} %" for stage in ("baseline", "oe"))
+    first, last = list(rates)[0], list(rates)[-1]
+    if first == last:
+        return f"{100 * rates[first]:.1f} % of normal inputs are false alarms {threshold}."
+    better = sum(row[last]["auroc"] > row[first]["auroc"] for row in rows.values() if len(row) > 1)
+    verb = "fall" if rates[last] < rates[first] else "rise"
+    before, after = (f"{100 * rates[stage]:.1f} %" for stage in (first, last))
     return (
         f"With Outlier Exposure, false alarms {verb} from {before} to {after} of normal inputs, {threshold}. AUROC "
         f"rises on {better} of {len(rows)} test corpora."

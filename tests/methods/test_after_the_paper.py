@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from hf_oe.methods.penultimate import penultimate
 from torch import nn
 
+from hf_oe.features import captured_features, classifier_head
 from hf_oe.methods import divoe as divoe_module
 from hf_oe.methods import method_of, mixoe, vos
 from hf_oe.methods.dal import dal
@@ -27,9 +27,9 @@ def pixel_values():
 
 
 def forward(model, pixel_values):
-    with penultimate(model) as seen:
+    with captured_features(model) as features:
         outputs = model(pixel_values)
-    return outputs, seen
+    return outputs, {"features": features[-1], "head": classifier_head(model)}
 
 
 def prepared(objective):

@@ -62,7 +62,7 @@ def test_initialised_as_by_the_authors():
 
 
 def test_dropout_of_the_paper_acts_in_training_only():
-    model = create_classifier("wrn_16_1", 3)
+    model = create_classifier("wrn_40_2", 3)
     assert model.config.dropout == 0.3
     model.eval()
     assert torch.equal(model(images()).logits, model(images()).logits)
