@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from PIL import Image
 
 from hf_oe import fit_threshold, pipeline
@@ -225,6 +226,31 @@ def test_revisions_and_who_may_see_a_private_model(hub, folder, picture, tmp_pat
     assert outcome["owner"] in "abc"
     for refused, reason in (("other revision", "v3"), ("stranger", "owner/secret"), ("intruder", "401")):
         assert "Error" in outcome[refused] and reason in outcome[refused]
+
+
+TRAINER = """
+import json, sys
+from tests.tiny import OUTLIERS, tiny_trainer
+trainer = tiny_trainer(
+    sys.argv[1], OUTLIERS["map-style"](), max_steps=2, hub_model_id="owner/vectors", hub_private_repo=True
+)
+trainer.train()
+trainer.evaluate()
+print(json.dumps(trainer.push_to_hub(license="mit", dataset="clusters").oid))
+"""
+
+
+def test_the_trainer_pushes_its_model_with_our_card_at_once(hub, tmp_path):
+    (tmp_path / "run").mkdir()
+    commit = run(hub, tmp_path, TRAINER, tmp_path / "run")
+    repository = hub.repositories["owner/vectors"]
+    assert repository.private and len(repository.commits) == 2
+    files = repository.files(commit)
+    assert {"model.safetensors", "ood_results.json", "ood_results.csv", "roc.png", "histograms.png"} <= set(files)
+    assert not any(name.endswith(".bin") or "/" in name for name in files)
+    card = ModelCard(files["README.md"].decode())
+    assert card.data.license == "mit" and card.data.model_name == "vectors" and "of clusters" in card.text
+    assert json.loads(files["config.json"])["oe"]["objective"] == "uniform"
 
 
 def test_a_folder_without_a_model_is_not_pushed(tmp_path):

@@ -74,7 +74,7 @@ def check_outputs(folder, corpora, stages=("baseline", "oe")):
     card = (folder / "README.md").read_text()
     assert card.startswith("---\n") and "model-index" in card and "## Limits" in card
     figures = ("roc.png", "precision_recall.png", "histograms.png", "bars.png")
-    saved = ("ood_scores.npz", "ood_examples.npz", "report.html")
+    saved = ("ood_scores.npz", "ood_examples.npz", "report.html", "ood_results.csv", "README.md")
     for name in ("config.json", "model.safetensors", *figures, *saved):
         assert (folder / name).stat().st_size > 0
     return results

@@ -12,6 +12,7 @@ from typing import Any
 from huggingface_hub import CommitInfo, CommitOperationAdd, HfApi
 from transformers import PreTrainedModel
 
+from ..config import oe_settings
 from ..report import plot_histograms, plot_roc
 from ..suite import OODResults, write_results
 from .card import write_model_card
@@ -62,7 +63,8 @@ def push(
         return push_folder(model, repo_id, commit_message=commit_message, **settings)
     if isinstance(results, OODResults):
         scores = results.scores
-        results = describe_results(results, in_distribution)
+        stage = "oe" if oe_settings(model).get("outliers") else "baseline"
+        results = describe_results(results, in_distribution, stage)
     else:
         scores = None
     with tempfile.TemporaryDirectory() as folder:

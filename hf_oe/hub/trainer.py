@@ -56,7 +56,8 @@ class HubMixin(Trainer):
         if not self.is_world_process_zero():
             return
         stage = "baseline" if self.outlier_dataset is None else "oe"
-        in_distribution = dataset or describe_dataset(self.train_dataset)[0]["name"]
+        if dataset is None and self.train_dataset is not None:
+            dataset = describe_dataset(self.train_dataset)[0]["name"]
         given = {
             "language": language,
             "license": license,
@@ -67,7 +68,7 @@ class HubMixin(Trainer):
         metadata = {key: value for key, value in given.items() if value is not None}
         if tags is not None:
             metadata["tags"] = [*TAGS, *([tags] if isinstance(tags, str) else tags)]
-        results = self.ood_results and describe_results(self.ood_results, in_distribution, stage)
+        results = self.ood_results and describe_results(self.ood_results, dataset or "its training data", stage)
         write_results_and_card(
             self.args.output_dir,
             self.accelerator.unwrap_model(self.model),
