@@ -19,6 +19,7 @@ from hf_oe.suite import OODSuite
 
 from .loopback_hub import LoopbackHub, Repository
 
+KEPT_BACK = ("training_args.bin", "report.html", "ood_examples.npz")
 POINTS = [
     ("create", "after"),
     ("preupload", "before"),
@@ -106,7 +107,8 @@ def folder(tmp_path_factory):
 
     results = describe_results(suite_results, "cifar10")
     save_for_hub(path, model, processor, results=results, scores=suite_results.scores, name="owner/detector")
-    (path / "training_args.bin").write_bytes(b"pickle")
+    for name in KEPT_BACK:
+        (path / name).write_bytes(b"not to be published")
     (path / "checkpoint-3").mkdir()
     (path / "checkpoint-3" / "model.safetensors").write_bytes(b"older")
     return path

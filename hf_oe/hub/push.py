@@ -21,7 +21,7 @@ from .results import describe_results, write_csv
 FIGURES = {"roc.png": "ROC curves", "histograms.png": "Score histograms"}
 """Caption of each figure by the name of its file."""
 
-_PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
+_KEPT_BACK = {".bin", ".ckpt", ".npz", ".pickle", ".pkl", ".pt", ".pth", ".tmp"}
 
 
 def push(
@@ -141,7 +141,8 @@ def push_folder(
 ) -> CommitInfo | Future[CommitInfo]:
     """Pushes the files of a saved model's folder in one commit; the arguments are those of `push`.
 
-    Checkpoints and other folders in it stay, and so do pickles: weights are only published as safetensors.
+    Checkpoints and other folders in it stay. So do pickles, since weights are only published as safetensors, and what
+    shows examples of the corpora (`report.html`, `.npz`), which are not ours to publish.
 
     Raises `ValueError` if the folder holds no model in safetensors.
     """
@@ -167,7 +168,10 @@ def publishable_files(folder: str | os.PathLike) -> list[Path]:
     files = [
         path
         for path in sorted(folder.glob("*"))
-        if path.is_file() and not path.name.startswith((".", "_")) and path.suffix not in _PICKLES | {".tmp"}
+        if path.is_file()
+        and not path.name.startswith((".", "_"))
+        and path.suffix not in _KEPT_BACK
+        and path.name != "report.html"
     ]
     if not (folder / "config.json").is_file() or not any(path.suffix == ".safetensors" for path in files):
         raise ValueError(

@@ -85,7 +85,7 @@ def _facts(name: str, info: CorpusInfo | None) -> tuple[str, str, str]:
     if info is not None:
         return info.description, info.licence, f"[{info.home}]({info.homepage})"
     if name in PACKAGED:
-        return PACKAGED[name], "those of the packages that hold it", "installed packages"
+        return PACKAGED[name].partition(": ")[2], "those of the packages that hold it", "installed packages"
     return "not one of hf_oe's corpora", "ask its owner", "not public, or not known"
 
 
