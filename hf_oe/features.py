@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 
 
@@ -28,11 +29,12 @@ def classifier_head(model: nn.Module) -> nn.Linear:
 
 
 @contextmanager
-def captured_features(model: nn.Module) -> Iterator[list[Tensor]]:
+def captured_features(model: nn.Module, positions: bool = False) -> Iterator[list[Tensor]]:
     """Yields a list to which each forward pass in the block adds the features `(batch, features)`.
 
     They are part of the graph, on the model's device and in its precision. The forward pass raises `ValueError` if the
-    head is applied to anything but one vector an example.
+    head is applied to anything but one vector an example; with `positions` also to anything but one of every position,
+    `(batch, positions, features)`, from which `features_of_logits` chooses.
 
     Example:
         >>> with captured_features(model) as features:
@@ -43,7 +45,7 @@ def captured_features(model: nn.Module) -> Iterator[list[Tensor]]:
     features: list[Tensor] = []
 
     def capture(head: nn.Linear, inputs: tuple[Tensor, ...]) -> None:
-        if inputs[0].ndim != 2:
+        if inputs[0].ndim not in ((2, 3) if positions else (2,)):
             raise ValueError(
                 f"The head of {type(model).__name__} takes the shape {tuple(inputs[0].shape)} and not (batch, "
                 "features), so it has no penultimate features: choose scores of logits."
@@ -55,3 +57,18 @@ def captured_features(model: nn.Module) -> Iterator[list[Tensor]]:
         yield features
     finally:
         handle.remove()
+
+
+def features_of_logits(seen: Tensor, logits: Tensor, head: nn.Linear) -> Tensor:
+    """The features `(batch, features)`, float32, that the model's `logits` `(batch, classes)` come from.
+
+    Sequence classifiers such as GPT-2's apply the head to every position and return the logits of one, the last that
+    is not padding: the features are those of the position whose logits they are.
+
+    Args:
+        seen: what the head was applied to, `(batch, features)` or `(batch, positions, features)`.
+    """
+    if seen.ndim == 3:
+        position = (head(seen).float() - logits.float()[:, None]).abs().sum(dim=-1).argmin(dim=1)
+        seen = seen[torch.arange(len(seen), device=seen.device), position]
+    return seen.float()

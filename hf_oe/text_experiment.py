@@ -15,6 +15,7 @@ from transformers import (
 )
 
 from .arguments import OETrainingArguments
+from .context import ContextArguments, near_and_far
 from .data.text import build_word_tokenizer
 from .data.text_sets import load_text_sets
 from .models import GRUTextConfig
@@ -35,7 +36,7 @@ GRU = GRUTextConfig.model_type
 
 
 @dataclass
-class TextExperimentArguments(ExperimentArguments):
+class TextExperimentArguments(ContextArguments, ExperimentArguments):
     """What the text recipe takes besides `OETrainingArguments`."""
 
     in_distribution: str = field(
@@ -125,6 +126,8 @@ def text_experiment(args: TextExperimentArguments, training_args: OETrainingArgu
         outlier_names=outliers,
         ood=texts.ood,
         left_out=texts.left_out,
+        groups=near_and_far(args.near, [*texts.ood, *texts.left_out], {}),
+        context_scores=args.context_scores,
         decontamination=texts.decontamination,
         new_model=lambda: _new_model(args.architecture, texts.tokenizer, texts.label_names),
         load_model=AutoModelForSequenceClassification.from_pretrained,

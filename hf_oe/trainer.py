@@ -306,10 +306,10 @@ class OETrainer(HubMixin, Trainer):
         detectors = self.suite.detectors
         if not detectors.watching:
             return self._prediction_step(model, inputs, prediction_loss_only, ignore_keys)
-        with captured_features(self.model) as features:
+        with captured_features(self.model, positions=True) as features:
             step = self._prediction_step(model, inputs, prediction_loss_only, ignore_keys)
         inputs = self._prepare_inputs(inputs)
-        detectors.observe(self.model, inputs, features[-1].float(), logits_of(step[1]), self.gather_function)
+        detectors.observe(self.model, inputs, features[-1], logits_of(step[1]), self.gather_function)
         return step
 
     def _prediction_step(self, model, inputs, prediction_loss_only, ignore_keys):

@@ -18,7 +18,7 @@ from transformers import (
     ViTForImageClassification,
 )
 
-from hf_oe.features import captured_features, classifier_head
+from hf_oe.features import captured_features, classifier_head, features_of_logits
 from hf_oe.models import create_classifier
 
 from .tiny import tiny_model
@@ -81,9 +81,15 @@ def test_a_model_without_a_head_is_refused():
         classifier_head(model)
 
 
-def test_a_head_on_every_position_is_refused():
+@torch.no_grad()
+def test_a_head_on_every_position_is_refused_or_the_position_chosen():
     model = GPT2ForSequenceClassification(
         GPT2Config(n_embd=16, n_layer=1, n_head=2, vocab_size=20, num_labels=3, pad_token_id=0)
-    )
+    ).eval()
+    words = torch.tensor([[1, 2, 3, 4, 5], [6, 7, 8, 0, 0]])
     with captured_features(model), pytest.raises(ValueError, match="GPT2ForSequenceClassification takes the shape"):
-        model(input_ids=torch.ones(2, 5, dtype=torch.long))
+        model(input_ids=words)
+    with captured_features(model, positions=True) as seen:
+        logits = model(input_ids=words).logits
+    features = features_of_logits(seen[-1], logits, classifier_head(model))
+    torch.testing.assert_close(features, seen[-1][[0, 1], [4, 2]])

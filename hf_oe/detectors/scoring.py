@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Subset
 
-from ..features import captured_features, classifier_head
+from ..features import captured_features, classifier_head, features_of_logits
 from ..registry import Registry
 from ..scores import SCORES, logits_of
 from ._base import DETECTORS, FeatureDetector
@@ -127,7 +127,7 @@ class DetectorScoring:
         """Takes note of one forward pass.
 
         Args:
-            inputs, features, logits: of the batch, on the model's device.
+            inputs, features, logits: of the batch, on the model's device; `features` as it was captured, with `positions`.
             gather: from this process's rows to those of all processes.
         """
         if len(features) != len(logits):
@@ -135,6 +135,7 @@ class DetectorScoring:
                 f"Features of {len(features)} of {len(logits)} examples were seen: start one process for each device, "
                 "as `accelerate launch` does."
             )
+        features = features_of_logits(features, logits, classifier_head(model))
         if self._collecting:
             values = features
         else:
@@ -154,10 +155,10 @@ class DetectorScoring:
         """`predict`, from a batch to the logits or outputs of `model`, with each of its forward passes observed."""
 
         def observed(batch: Mapping[str, Any]) -> Any:
-            with captured_features(model) as features:
+            with captured_features(model, positions=True) as features:
                 outputs = predict(batch)
             inputs = {key: value.to(features[-1].device) for key, value in batch.items()}
-            self.observe(model, inputs, features[-1].float(), logits_of(outputs))
+            self.observe(model, inputs, features[-1], logits_of(outputs))
             return outputs
 
         return observed
@@ -166,7 +167,10 @@ class DetectorScoring:
     def _watch(self) -> Iterator[None]:
         self._seen = []
         self.watching = bool(self)
+        # A compiled model would be compiled anew for each hook on its head, until torch gives up compiling it.
+        stance = torch.compiler.set_stance("force_eager") if self else nullcontext()
         try:
-            yield
+            with stance:
+                yield
         finally:
             self.watching = False
