@@ -127,7 +127,7 @@ class DetectorScoring:
         """Takes note of one forward pass.
 
         Args:
-            inputs, features, logits: of the batch, on the model's device; `features` as it was captured, with `positions`.
+            inputs, features, logits: of the batch, on the model's device; `features` as captured, with `positions`.
             gather: from this process's rows to those of all processes.
         """
         if len(features) != len(logits):
