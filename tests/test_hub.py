@@ -136,11 +136,7 @@ def run(hub, home, script, *arguments):
 
 def published(folder):
     """What belongs on the Hub, by name."""
-    return {
-        path.name: path.read_bytes()
-        for path in folder.iterdir()
-        if path.is_file() and path.name != "training_args.bin"
-    }
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.name not in KEPT_BACK}
 
 
 def test_what_is_pushed_is_what_is_loaded(hub, folder, picture, tmp_path):
