@@ -206,5 +206,7 @@ def _published_cells(published: PublishedTable | None, corpus: str) -> list[Cell
     """Before and after of each metric; sorted by after."""
     if published is None:
         return []
-    pairs = zip(*published.rows.get(corpus, [[None] * len(METRICS)] * 2), strict=True)
+    if corpus not in published.rows:
+        return [Cell("–")] * len(METRICS)
+    pairs = zip(*published.rows[corpus], strict=True)
     return [Cell(arrow("–" if figure is None else str(figure) for figure in pair), pair[1]) for pair in pairs]

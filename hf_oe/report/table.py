@@ -57,19 +57,27 @@ def results_table(results: Mapping[str, Any], published: PublishedTable | None =
         parts += [
             "Calibration on test examples and equally many anomalies, mean over the corpora, with the temperature of "
             "held-out training examples.",
-            _calibration_table(results["calibration"]),
+            _calibration_table(results["calibration"], published),
         ]
     return "\n\n".join(parts) + "\n"
 
 
-def _calibration_table(rows: Sequence[Mapping[str, Any]]) -> str:
+def _calibration_table(rows: Sequence[Mapping[str, Any]], published: PublishedTable | None) -> str:
     """As Table 7: a line for each stage, without and with 0-1 posterior rescaling."""
+    header = ["", "RMS error", "MAV error", "Soft F1"]
+    known = published.calibration if published else ()
+    beside = dict(zip([("baseline", False), ("baseline", True), ("oe", True)], known, strict=False))
+    if beside:
+        header += [f"published {name}" for name in header[1:]]
     lines = []
     for stage, rescaled in dict.fromkeys((row["stage"], row["rescaled"]) for row in rows):
         chosen = [row for row in rows if (row["stage"], row["rescaled"]) == (stage, rescaled)]
         means = [float(np.mean([row[metric] for row in chosen])) for metric in ("rms", "mav", "soft_f1")]
-        lines.append([STAGES[stage][0] + (", 0-1 rescaled" if rescaled else ""), *map(percent, means)])
-    return _markdown(["", "RMS error", "MAV error", "Soft F1"], lines)
+        line = [STAGES[stage][0] + (", 0-1 rescaled" if rescaled else ""), *map(percent, means)]
+        if beside:
+            line += map(str, beside.get((stage, rescaled), ["–"] * 3))
+        lines.append(line)
+    return _markdown(header, lines)
 
 
 def _group_name(mean: Mapping[str, Any]) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from hf_oe.published import PublishedTable
@@ -147,3 +149,7 @@ def test_calibration_is_averaged_over_the_corpora():
     }
     lines = [line for line in results_table(results).splitlines() if "15.00" in line]
     assert len(lines) == 2 and "0-1 rescaled" in lines[1] and "7.50" in lines[0]
+
+    published = dataclasses.replace(PUBLISHED, calibration=((13.5, 7.1, 53.9), (12.7, 6.8, 57.3), (5.9, 3.0, 74.4)))
+    lines = [line for line in results_table(results, published).splitlines() if "15.00" in line]
+    assert [line.split(" | ")[-1].strip(" |") for line in lines] == ["–", "74.4"], "the one without rescaling has none"
