@@ -18,8 +18,8 @@ class PublishedTable:
     """Percentages as printed: for each corpus (FPR, AUROC, AUPR) of the baseline, then with Outlier Exposure.
 
     `mean_over` names the corpora of the row `mean`, by default those of the other rows; `outliers` what it trained on.
-    `calibration` holds (RMS error, MAV error, soft F1), means over the corpora, of the baseline with a temperature, the
-    same with 0-1 posterior rescaling, and that with Outlier Exposure (Table 7).
+    `calibration` holds (RMS error, MAV error, soft F1), means over the corpora, of the baseline with a temperature, of
+    that with 0-1 posterior rescaling, and of both with Outlier Exposure (Table 7).
     """
 
     source: str
