@@ -39,7 +39,7 @@ def compare_methods(protocol: ImageProtocol, argv: Sequence[str] | None = None) 
     for objective in chosen.methods:
         folder = chosen.output_dir / objective
         if not (folder / "ood_results.json").exists():
-            run_image_experiment(protocol, *parse_arguments(protocol, [*rest, *_arguments(objective, folder)]))
+            run_image_experiment(protocol, *parse_arguments(protocol, [*_arguments(objective, folder), *rest]))
         results[objective] = json.loads((folder / "ood_results.json").read_text(encoding="utf-8"))
     table = comparison_table(results)
     with replacing(chosen.output_dir / "methods.md") as temporary:
@@ -52,6 +52,8 @@ def _arguments(objective: str, folder: Path) -> list[str]:
     method = method_of(objective)
     scores = dict.fromkeys([method.score, *FURTHER_SCORES.get(objective, ())])
     arguments = ["--objective", objective, "--output_dir", str(folder), "--score", *scores]
+    # No others: the table sets like beside like, before and after.
+    arguments += ["--context_scores", method.score]
     shared = folder.parent / "uniform" / "baseline"
     if objective != "uniform" and not method.own_baseline and shared.exists():
         arguments += ["--baseline", str(shared)]

@@ -15,9 +15,10 @@ import datasets
 from transformers import AutoConfig
 
 from .data.corpora import first_classes, load_source, shots_per_class
-from .experiment import parse_arguments, run_image_experiment
+from .experiment import image_experiment, parse_arguments, run_image_experiment
 from .files import replacing
 from .protocols import ImageProtocol
+from .stages import baseline_and_exposure, check_output_dir, run_stages
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,9 @@ def diversity_study(protocol: ImageProtocol, source: str, argv: Sequence[str] | 
         folder = given.output_dir / str(outliers)
         if not (folder / "ood_results.json").exists():
             start = [] if folder == first else ["--baseline", str(first / "baseline")]
-            args, training_args = parse_arguments(protocol, [*rest, *start, "--output_dir", str(folder)])
+            args, training_args = parse_arguments(
+                protocol, ["--context_scores", "msp", *rest, *start, "--output_dir", str(folder)]
+            )
             args.outliers = [given.noise]
             if folder != first:
                 with training_args.main_process_first():
@@ -128,9 +131,13 @@ def few_shot_experiment(protocol: ImageProtocol, source: str, argv: Sequence[str
     parser.add_argument("--shots", type=int, default=10)
     given, rest = parser.parse_known_args(sys.argv[1:] if argv is None else argv)
     args, training_args = parse_arguments(protocol, ["--objective", "reject", *rest])
+    check_output_dir(training_args)
     with training_args.main_process_first():
         outliers = load_source((args.outliers or [source])[0], "train", args.data_dir)
         chosen = shots_per_class(outliers, given.shots, seed=training_args.seed)
         args.outliers = [_stored(chosen, Path(training_args.output_dir))]
     size = getattr(AutoConfig.from_pretrained(args.architecture), "image_size", protocol.image_size)
-    return run_image_experiment(replace(protocol, image_size=size), args, training_args)
+    experiment = image_experiment(replace(protocol, image_size=size), args, training_args)
+    # What the paper reports for this in-distribution set is of another network and of very many outliers.
+    stages = baseline_and_exposure(args, training_args)
+    return run_stages(replace(experiment, published=None), stages, training_args)

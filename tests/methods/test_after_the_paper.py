@@ -36,13 +36,6 @@ def prepared(objective):
     return method_of(objective).prepare(tiny_model(dropout=0.0))
 
 
-def test_penultimate_features_are_what_the_class_layer_sees(pixel_values):
-    model = tiny_model(dropout=0.0)
-    outputs, seen = forward(model, pixel_values)
-    torch.testing.assert_close(seen["head"](seen["features"]), outputs.logits)
-    assert seen["features"].requires_grad and not seen["head"]._forward_pre_hooks
-
-
 def test_ntom_trains_on_outliers_after_the_hardest():
     generator = torch.Generator().manual_seed(0)
     outputs = {
