@@ -10,11 +10,11 @@ from .arguments import OETrainingArguments
 from .experiment import ImageExperimentArguments, image_experiment, parse_arguments
 from .gan import GANTrainer
 from .models import DCGANConfig
-from .protocols import CIFAR10, CIFAR100, MNIST, SVHN, ImageProtocol
+from .protocols import CIFAR10, CIFAR100, DIGITS, MNIST, SVHN, ImageProtocol
 from .published import PUBLISHED
 from .stages import Stage, check_output_dir, parse_with_config, run_stages
 
-PROTOCOLS = {protocol.name: protocol for protocol in (MNIST, SVHN, CIFAR10, CIFAR100)}
+PROTOCOLS = {protocol.name: protocol for protocol in (DIGITS, MNIST, SVHN, CIFAR10, CIFAR100)}
 """In-distribution sets; DCGANs cannot model the diversity of Tiny ImageNet (section 4.2.3)."""
 
 
@@ -22,8 +22,9 @@ PROTOCOLS = {protocol.name: protocol for protocol in (MNIST, SVHN, CIFAR10, CIFA
 class GANExperimentArguments(ImageExperimentArguments):
     """What the GAN recipe takes besides `OETrainingArguments`."""
 
-    in_distribution: Literal["mnist", "svhn", "cifar10", "cifar100"] = field(
-        default="cifar10", metadata={"help": "In-distribution set."}
+    in_distribution: Literal["digits", "mnist", "svhn", "cifar10", "cifar100"] = field(
+        default="cifar10",
+        metadata={"help": "In-distribution set; digits and its outliers come with installed packages."},
     )
     gan_epochs: float = field(default=100, metadata={"help": "Epochs of classifier and GAN (authors: 100)."})
     gan_learning_rate: float = field(
