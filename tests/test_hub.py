@@ -13,7 +13,8 @@ from PIL import Image
 
 from hf_oe import fit_threshold, pipeline
 from hf_oe.config import update_oe_settings
-from hf_oe.hub import push_folder, save_for_hub
+from hf_oe.hub import describe_results, push, push_folder, save_for_hub, write_model_card
+from hf_oe.hub.push import _content
 from hf_oe.models import SmallImageProcessor, create_classifier
 from hf_oe.suite import OODSuite
 
@@ -103,8 +104,6 @@ def folder(tmp_path_factory):
     suite_results = OODSuite().evaluate_logits(
         logits, {"textures": generator.normal(size=(30, 3)), "svhn": logits[:30]}, logits.argmax(-1)
     )
-    from hf_oe.hub import describe_results
-
     results = describe_results(suite_results, "cifar10")
     save_for_hub(path, model, processor, results=results, scores=suite_results.scores, name="owner/detector")
     for name in KEPT_BACK:
@@ -249,6 +248,17 @@ def test_the_trainer_pushes_its_model_with_our_card_at_once(hub, tmp_path):
     card = ModelCard(files["README.md"].decode())
     assert card.data.license == "mit" and card.data.model_name == "vectors" and "of clusters" in card.text
     assert json.loads(files["config.json"])["oe"]["objective"] == "uniform"
+
+
+def test_examples_of_a_card_without_a_hub_id_get_it(tmp_path):
+    write_model_card(tmp_path / "README.md", create_classifier("wrn_16_1", 2), name="digits-outlier-exposure")
+    card = _content(tmp_path / "README.md", "owner/digits").decode()
+    assert 'model="owner/digits")' in card and "# digits-outlier-exposure" in card
+
+
+def test_a_folder_is_pushed_as_it_is(folder):
+    with pytest.raises(ValueError, match="A folder is pushed as it is"):
+        push(folder, "owner/detector", license="mit")
 
 
 def test_a_folder_without_a_model_is_not_pushed(tmp_path):

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import CommitInfo, CommitOperationAdd, HfApi
+from huggingface_hub import CommitInfo, CommitOperationAdd, HfApi, ModelCard
 from transformers import PreTrainedModel
 
 from ..config import oe_settings
@@ -60,6 +60,10 @@ def push(
     """
     settings = {"private": private, "revision": revision, "create_pr": create_pr, "token": token}
     if isinstance(model, str | os.PathLike):
+        if processing_class is not None or results is not None or metadata:
+            raise ValueError(
+                "A folder is pushed as it is: leave out `processing_class`, `results` and metadata, or give the model."
+            )
         return push_folder(model, repo_id, commit_message=commit_message, **settings)
     if isinstance(results, OODResults):
         scores = results.scores
@@ -68,9 +72,7 @@ def push(
     else:
         scores = None
     with tempfile.TemporaryDirectory() as folder:
-        save_for_hub(
-            folder, model, processing_class, results=results, scores=scores, name=repo_id.split("/")[-1], **metadata
-        )
+        save_for_hub(folder, model, processing_class, results=results, scores=scores, name=repo_id, **metadata)
         return push_folder(folder, repo_id, commit_message=commit_message, **settings)
 
 
@@ -154,12 +156,21 @@ def push_folder(
     return api.create_commit(
         repo_id,
         # Not `upload_folder`, which may publish a large folder in several commits.
-        operations=[CommitOperationAdd(path_in_repo=file.name, path_or_fileobj=file) for file in files],
+        operations=[CommitOperationAdd(file.name, _content(file, repo_id)) for file in files],
         commit_message=commit_message,
         revision=revision,
         create_pr=create_pr,
         run_as_future=run_as_future,
     )
+
+
+def _content(file: Path, repo_id: str) -> Path | bytes:
+    """The file; the examples of a card that was written before the model had a place on the Hub get its id."""
+    if file.name != "README.md":
+        return file
+    card = file.read_text(encoding="utf-8")
+    title = ModelCard(card, ignore_metadata_errors=True).data.get("model_name")
+    return card.replace(f'"{title}"', f'"{repo_id}"').encode() if title else file
 
 
 def publishable_files(folder: str | os.PathLike) -> list[Path]:
