@@ -36,18 +36,25 @@ def cautions(run: Run) -> list[Caution]:
     return [caution for caution in found if caution is not None]
 
 
+def first_and_last(results: Mapping[str, Any]) -> tuple[str, str]:
+    """The stages that a run compares: without outliers, and with them. They are the same where there is only one."""
+    stages = list(results["test_error"])
+    return stages[0], stages[-1]
+
+
 def worse_corpora(results: Mapping[str, Any]) -> dict[str, list[str]]:
     """The metrics of the first score that OE made worse, by corpus, where it is more than the noise of the draws.
 
     Noise is two standard deviations of the difference between a draw of either stage; changes of less than a tenth of
     a point do not count.
     """
+    first, last = first_and_last(results)
     worse: dict[str, list[str]] = {}
     for corpus, rows in bar_rows(results).items():
-        if rows.keys() >= {"baseline", "oe"}:
+        if rows.keys() >= {first, last}:
             for metric, better in (("fpr", -1), ("auroc", 1)):
-                loss = better * (rows["baseline"][metric] - rows["oe"][metric])
-                noise = np.hypot(*(rows[stage].get(f"{metric}_std", 0.0) for stage in ("baseline", "oe")))
+                loss = better * (rows[first][metric] - rows[last][metric])
+                noise = np.hypot(*(rows[stage].get(f"{metric}_std", 0.0) for stage in (first, last)))
                 if loss > max(_NOISE * noise, _SMALLEST_CHANGE):
                     worse.setdefault(corpus, []).append(metric)
     return worse
@@ -59,7 +66,7 @@ def _worse_corpora(run: Run) -> Caution | None:
     told = [
         f"{corpus} ("
         + ", ".join(
-            f"{names[metric]} {arrow(percent(rows[corpus][stage][metric]) for stage in ('baseline', 'oe'))}"
+            f"{names[metric]} {arrow(percent(rows[corpus][stage][metric]) for stage in first_and_last(run.results))}"
             for metric in metrics
         )
         + ")"
@@ -76,10 +83,11 @@ def _worse_corpora(run: Run) -> Caution | None:
 
 def _lost_accuracy(run: Run) -> Caution | None:
     """Where the test error rose by two standard errors; of an unknown number of examples, by half a point."""
-    before, after = (run.results["test_error"].get(stage) for stage in ("baseline", "oe"))
+    first, last = first_and_last(run.results)
+    before, after = run.results["test_error"][first], run.results["test_error"][last]
     if before is None or after is None:
         return None
-    correct = run.correct.get("baseline")
+    correct = run.correct.get(first)
     noise = 0.005 if correct is None else _NOISE * np.sqrt(max(before, 1 / len(correct)) / len(correct))
     if after - before <= noise:
         return None
@@ -92,10 +100,11 @@ def _lost_accuracy(run: Run) -> Caution | None:
 
 def _better_without(run: Run) -> Caution | None:
     """Where a score of the un-exposed model is better on average than the exposed one's main score."""
+    first, last = first_and_last(run.results)
     means = {(mean["stage"], mean["score"]): mean["auroc"] for mean in run.results["mean"]}
-    exposed = means.get(("oe", run.main_score))
-    without = {score: area for (stage, score), area in means.items() if stage == "baseline"}
-    if exposed is None or not without:
+    exposed = means.get((last, run.main_score))
+    without = {score: area for (stage, score), area in means.items() if stage == first}
+    if exposed is None or first == last:
         return None
     best = max(without, key=without.get)
     if without[best] <= exposed + _SMALLEST_CHANGE:
@@ -135,8 +144,8 @@ def headline(results: Mapping[str, Any]) -> str:
     rows, score = bar_rows(results), results["rows"][0]["score"]
     rates = {mean["stage"]: mean["fpr"] for mean in results["mean"] if mean["score"] == score}
     threshold = f"at the threshold that finds {100 * results['recall_level']:g} % of the anomalies"
-    first, last = list(rates)[0], list(rates)[-1]
-    if first == last:
+    first, last = first_and_last(results)
+    if first == last or last not in rates:
         return f"{100 * rates[first]:.1f} % of normal inputs are false alarms {threshold}."
     better = sum(row[last]["auroc"] > row[first]["auroc"] for row in rows.values() if len(row) > 1)
     verb = "fall" if rates[last] < rates[first] else "rise"

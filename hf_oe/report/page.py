@@ -78,6 +78,7 @@ def run_page(run: Run) -> str:
         "run.html",
         run=run,
         results=results,
+        stages={stage: STAGES[stage][0] for stage in results["test_error"]},
         headline=headline(results),
         cards=_cards(run),
         cautions=cautions(run),
@@ -116,7 +117,6 @@ def _render(template: str, **context: Any) -> str:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.globals |= {"stages": {stage: label for stage, (label, _) in STAGES.items()}}
     environment.filters |= {"picture_uri": picture_uri, "percent": percent}
     return environment.get_template(template).render(**context)
 
@@ -164,7 +164,7 @@ def _figures(run: Run) -> dict[str, Any]:
                 ),
                 _chart(
                     "Score histograms",
-                    "Filled: in-distribution; outlined: anomalies. The baseline's upwards, those with OE downwards.",
+                    "Filled: in-distribution; outlined: anomalies. Without outliers upwards, with them downwards.",
                     histogram_panels(scores),
                 ),
             ]

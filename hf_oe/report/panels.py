@@ -70,7 +70,7 @@ def precision_recall_panels(scores: Scores, base_rate: float = 0.2) -> Panels:
 
 
 def histogram_panels(scores: Scores) -> Panels:
-    """Histograms of scores: the baseline's upwards, those with OE downwards.
+    """Histograms of scores: those of the last stage, with OE, downwards, those without upwards.
 
     In-distribution scores are filled, those of anomalies outlined.
     """
@@ -80,7 +80,7 @@ def histogram_panels(scores: Scores) -> Panels:
 
     def draw(axes: Axes, corpus: str) -> None:
         for stage, by_corpus in scores.items():
-            sign = -1 if stage == "oe" else 1
+            sign = -1 if len(scores) > 1 and stage == list(scores)[-1] else 1
             normal, anomalous = (sign * _heights(by_corpus[name], edges) for name in ("in_distribution", corpus))
             axes.stairs(normal, edges, fill=True, color=NORMAL_COLOUR)
             axes.stairs(anomalous, edges, color=STAGES[stage][1], linewidth=1.4)

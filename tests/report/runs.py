@@ -30,13 +30,17 @@ def stage_results(seed: int, sureness: dict[str, float], suite: OODSuite) -> OOD
     return results
 
 
-def write_run(folder: Path, seed: int = 0, worse: str | None = None, **settings: Any) -> Path:
+def write_run(
+    folder: Path,
+    seed: int = 0,
+    worse: str | None = None,
+    stages: tuple[str, str] = ("baseline", "oe"),
+    **settings: Any,
+) -> Path:
     """A run in which OE makes the model unsure on every corpus, but on `worse` sure."""
     suite = OODSuite(score=["msp", "energy"], trials=5)
-    results = {
-        "baseline": stage_results(seed, dict.fromkeys(CORPORA, 2.0), suite),
-        "oe": stage_results(seed, {name: 6.0 if name == worse else 0.5 for name in CORPORA}, suite),
-    }
+    sureness = [dict.fromkeys(CORPORA, 2.0), {name: 6.0 if name == worse else 0.5 for name in CORPORA}]
+    results = {stage: stage_results(seed, by_corpus, suite) for stage, by_corpus in zip(stages, sureness, strict=True)}
     by_stage = {stage: result.to_dict(stage) for stage, result in results.items()}
     summary = {
         "in_distribution": "digits",
@@ -46,7 +50,7 @@ def write_run(folder: Path, seed: int = 0, worse: str | None = None, **settings:
         "seed": seed,
         "test_error": {stage: result.test_error for stage, result in results.items()},
         **{key: [row for stage in by_stage.values() for row in stage[key]] for key in ("rows", "mean", "calibration")},
-        "train_seconds": {"baseline": 12.0, "oe": 3.0},
+        "train_seconds": dict.fromkeys(stages, 12.0),
         "left_out": [],
         "probe": {"auroc": 0.6, "cues": {"mean colour": 0.61}, "in_distribution": 500, "outliers": 500},
         "settings": {"protocol": "paper", "mode": "finetune", **settings},

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from hf_oe.report import load_run, write_report
+from hf_oe.report import STAGES, load_run, write_report
 from hf_oe.report.__main__ import main
 
 from ..browser import EXECUTABLE, Page
@@ -128,6 +128,15 @@ def test_a_heat_map_in_the_folder_is_shown(tmp_path):
     folder = write_run(tmp_path / "run")
     (folder / "heat_maps.png").write_bytes(b"picture")
     assert "data:image/png;base64,cGljdHVyZQ==" in write_report([folder]).read_text(encoding="utf-8")
+
+
+def test_every_stage_has_its_colour_in_both_schemes_and_its_name_in_the_key(tmp_path):
+    folder = write_run(tmp_path / "run", stages=("gan", "oe"))
+    page = write_report([folder]).read_text(encoding="utf-8")
+    for stage in STAGES:
+        assert page.count(f"  --{stage}: #") == 2 and f".key .{stage} {{" in page
+    assert '<span class="gan">GAN</span><span class="oe">OE</span>' in page and ">baseline<" not in page
+    assert "false alarms fall" in page
 
 
 def test_runs_of_several_seeds_are_compared_as_one(comparison):
