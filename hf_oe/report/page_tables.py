@@ -21,7 +21,7 @@ METRICS = ("fpr", "auroc", "aupr")
 
 @dataclass(frozen=True)
 class Cell:
-    """Attributes: `text` to show, `value` to sort by, a `note` in small print, and a `mark` ("good" or "bad")."""
+    """Attributes: `text` to show, `value` to sort by, a `note` in small print, and a `mark` ("good", "bad" or "warned")."""
 
     text: str
     value: float | None = None
@@ -55,7 +55,7 @@ def corpus_table(run: Run, score: str) -> Table:
     for corpus in dict.fromkeys(row["corpus"] for row in results["rows"]):
         if corpus != ERROR_DETECTION:
             figures = _by_stage(results["rows"], score, corpus)
-            line = [Cell(corpus, note="worse with OE" if corpus in worse else "")]
+            line = [Cell(corpus, note="worse with OE", mark="warned") if corpus in worse else Cell(corpus)]
             rows.append(line + _metric_cells(figures, stages) + _published_cells(published, corpus))
     means = {mean["stage"]: mean for mean in results["mean"] if mean["score"] == score}
     foot.append([Cell("Mean"), *_metric_cells(means, stages), *_published_cells(published, "mean")])
