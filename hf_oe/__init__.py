@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .arguments import OETrainingArguments
     from .data.corpora import list_corpora, load_corpus
+    from .data.probe import shortcut_probe
     from .pipelines import pipeline
     from .suite import OODResults, OODSuite
     from .threshold import Threshold, fit_threshold
@@ -26,6 +27,7 @@ _MODULES = {
     "list_corpora": ".data.corpora",
     "load_corpus": ".data.corpora",
     "pipeline": ".pipelines",
+    "shortcut_probe": ".data.probe",
 }
 __all__ = [
     "OETrainer",
@@ -37,6 +39,7 @@ __all__ = [
     "list_corpora",
     "load_corpus",
     "pipeline",
+    "shortcut_probe",
 ]
 
 

@@ -21,7 +21,7 @@ METRICS = ("fpr", "auroc", "aupr")
 
 @dataclass(frozen=True)
 class Cell:
-    """Attributes: `text` to show, `value` to sort by, a `note` in small print, and a `mark` ("good", "bad" or "warned")."""
+    """Attributes: `text` to show, `value` to sort by, a `note` in small print, a `mark` (good, bad or warned)."""
 
     text: str
     value: float | None = None
