@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from .data.corpora import list_corpora, load_corpus
     from .data.probe import shortcut_probe
     from .pipelines import pipeline
+    from .language_trainer import OELanguageModelTrainer
     from .suite import OODResults, OODSuite
     from .threshold import Threshold, fit_threshold
     from .trainer import OETrainer
 
 # Names are imported on first use: `import hf_oe` stays light.
 _MODULES = {
+    "OELanguageModelTrainer": ".language_trainer",
     "OETrainer": ".trainer",
     "OETrainingArguments": ".arguments",
     "OODResults": ".suite",
@@ -30,6 +32,7 @@ _MODULES = {
     "shortcut_probe": ".data.probe",
 }
 __all__ = [
+    "OELanguageModelTrainer",
     "OETrainer",
     "OETrainingArguments",
     "OODResults",

@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .registry import Registry
@@ -94,3 +95,12 @@ def gen(logits: Tensor, gamma: float = 0.1, largest: int = 100) -> Tensor:
     log_rest = top[:, 1:].logsumexp(dim=-1, keepdim=True) - top.logsumexp(dim=-1, keepdim=True)
     log_complement = torch.cat([log_rest, torch.log1p(-log_p[:, 1:].exp())], dim=-1)
     return (gamma * (log_p + log_complement))[:, :largest].exp().sum(dim=-1)
+
+
+@SCORES.register("token_nll")
+def token_nll(logits: Tensor, *, next_tokens: Tensor) -> Tensor:
+    """Negative log-likelihood in nats of `next_tokens`, int64 `(batch,)`, where the classes are tokens (section 4.3).
+
+    For causal language models only: see `hf_oe.next_token`, which takes the mean over a sequence.
+    """
+    return F.cross_entropy(as_float(logits), next_tokens, reduction="none")

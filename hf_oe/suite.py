@@ -72,6 +72,7 @@ class OODResults:
         groups: corpora by group, see `OODSuite`.
         temperature, calibration: see `OODSuite.calibrate`; `None` and empty where no held-out examples were given.
         confidence: with that temperature and 0-1 rescaling, `{"in_distribution": (n,), corpus: (m,)}`.
+        figures: what else tells how good the model is on the in-distribution test set, such as `perplexity`.
     """
 
     recall_level: float
@@ -84,6 +85,7 @@ class OODResults:
     temperature: float | None = None
     calibration: list[CalibrationRow] = field(default_factory=list)
     confidence: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    figures: dict[str, float] = field(default_factory=dict)
 
     def mean(self) -> list[dict[str, Any]]:
         """For each score the means over the anomaly corpora of their own figures."""

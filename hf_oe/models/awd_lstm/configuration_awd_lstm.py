@@ -14,7 +14,7 @@ class AWDLSTMConfig(PretrainedConfig):
 
     Args:
         vocab_size: number of tokens.
-        embedding_size: of the tokens, and the width of the last layer, whose output the tied embeddings turn to logits.
+        embedding_size: width of the embeddings, and of the last layer.
         hidden_size: width of the other layers.
         num_layers: number of recurrent layers.
         cell: "lstm", or "qrnn" for quasi-recurrent layers (Bradbury et al. 2017).
