@@ -24,8 +24,8 @@ class OELanguageModelTrainer(OETrainer):
     transformers' collators for causal language modelling make them. With outliers the objective must be one for
     language models, "token_uniform" or "unigram".
 
-    `evaluate()` gives the loss in nats a token and `perplexity`, exact over all tokens, and tells sequences of
-    `ood_datasets` from those of `eval_dataset`. Sequences are scored on the device, and only their scores leave it: a
+    `evaluate()` gives the loss in nats a token, `perplexity` and `bits_per_token`, over all tokens alike, and tells
+    sequences of `ood_datasets` from those of `eval_dataset`. Sequences are scored on the device, and only their scores leave it: a
     sequence's is the mean over its tokens of any of `hf_oe.scores.SCORES`, such as "token_nll" or "kl_uniform".
     `predict()` returns them, a column each, in place of logits.
 
@@ -66,11 +66,12 @@ class OELanguageModelTrainer(OETrainer):
     def evaluation_loop(
         self, dataloader, description, prediction_loss_only=None, ignore_keys=None, metric_key_prefix="eval"
     ) -> EvalLoopOutput:
-        """Adds `<prefix>_loss`, `<prefix>_perplexity` and, when evaluating, `<prefix>_ood_<corpus>_<metric>`."""
+        """Adds loss, perplexity and bits a token and, when evaluating, `<prefix>_ood_<corpus>_<metric>`."""
         self._share_buffers()
         columns, output = self._columns(dataloader, description, ignore_keys, metric_key_prefix)
-        loss = columns["nll_sum"].sum() / columns["num_tokens"].sum()
-        figures = {"loss": float(loss), "perplexity": math.exp(min(loss, 700.0))}
+        loss = float(columns["nll_sum"].sum() / columns["num_tokens"].sum())
+        quality = {"perplexity": math.exp(min(loss, 700.0)), "bits_per_token": loss / math.log(2)}
+        figures = {"loss": loss, **quality}
         if description == "Evaluation" and self.ood_datasets and not self.args.prediction_loss_only:
             table = {name: {"in_distribution": columns[name]} for name in self.args.score}
             for corpus, dataset in self.ood_datasets.items():
@@ -79,7 +80,7 @@ class OELanguageModelTrainer(OETrainer):
                 for name in table:
                     table[name][corpus] = anomalous[name]
             self.ood_results = self.suite.evaluate_scores(table)
-            self.ood_results.figures = {"perplexity": figures["perplexity"]}
+            self.ood_results.figures = quality
             figures |= self.ood_results.metrics()
         output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in figures.items()})
         return output

@@ -296,6 +296,7 @@ def _summary(experiment: Experiment, results: dict[str, OODResults], trainers: d
         "base_rate": args.ood_base_rate,
         "seed": args.seed,
         "test_error": {stage: result.test_error for stage, result in results.items()},
+        "figures": {name: {stage: it.figures[name] for stage, it in results.items()} for name in first.figures},
         **{
             part: [row for stage in by_stage for row in stage[part]]
             for part in ("rows", "mean", "group_mean", "calibration")

@@ -13,15 +13,15 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 UNKNOWN, END = "<unk>", "<eos>"
 
 
-def word_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
-    """A tokenizer of the words between spaces in `texts`, most frequent first; all others are `<unk>`.
+def word_tokenizer(texts: Iterable[str], max_words: int = 30_000) -> PreTrainedTokenizerFast:
+    """A tokenizer of the `max_words` most frequent words between spaces in `texts`; all others are `<unk>`.
 
     `<eos>` ends a text, and pads it. The 10k-word Penn Treebank gives 10,000 tokens, as in Merity et al. (2017).
     """
     from tokenizers import Tokenizer, models, pre_tokenizers
 
     words = Counter(word for text in texts for word in text.split())
-    tokens = dict.fromkeys([UNKNOWN, END, *(word for word, _ in words.most_common())])
+    tokens = dict.fromkeys([UNKNOWN, END, *(word for word, _ in words.most_common(max_words))])
     tokenizer = Tokenizer(models.WordLevel({token: index for index, token in enumerate(tokens)}, unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return PreTrainedTokenizerFast(

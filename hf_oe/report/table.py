@@ -17,7 +17,7 @@ def results_table(results: Mapping[str, Any], published: PublishedTable | None =
 
     Args:
         results: what `ood_results.json` holds, and in `left_out` the corpora that could not be reached, if any.
-        published: figures to set beside those of the score `msp`, as printed in the source.
+        published: figures to set beside those of the same score, as printed in the source.
     """
     if not results["rows"]:
         raise ValueError("`results` holds no rows: evaluate at least one corpus before asking for its table.")
@@ -28,7 +28,7 @@ def results_table(results: Mapping[str, Any], published: PublishedTable | None =
     metrics = _metrics(results)
     parts = [f"## Anomaly detection, in-distribution: {results['in_distribution']}", _caption(results)]
     for score in scores:
-        beside = published if score == "msp" else None
+        beside = published if published and score == published.score else None
         lines = [
             ["**Mean**" if corpus == "mean" else corpus, *_cells(rows, score, corpus, metrics)]
             + (_published_cells(beside, corpus) if beside else [])
@@ -122,7 +122,12 @@ def _caption(results: Mapping[str, Any]) -> str:
     caption = f"In percent, {stages}, mean ± standard deviation over {results['trials']} draws of anomalies."
     errors = results["test_error"].values()
     known = any(error is not None for error in errors)
-    return f"{caption} Test error: {arrow(map(percent, errors))}." if known else caption
+    if known:
+        caption += f" Test error: {arrow(map(percent, errors))}."
+    for name, by_stage in results.get("figures", {}).items():
+        figures = arrow(f"{by_stage[stage]:.3f}" for stage in results["test_error"])
+        caption += f" {name.replace('_', ' ').capitalize()}: {figures}."
+    return caption
 
 
 def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

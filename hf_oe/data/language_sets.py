@@ -1,0 +1,139 @@
+"""Collects the text of an experiment with a language model, as sequences of its tokens."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import datasets
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from .corpora import CorpusNotFoundError, load_source
+from .sequences import TokenSequences, as_penn_treebank, character_tokenizer, token_stream, word_tokenizer
+
+logger = logging.getLogger(__name__)
+
+_DOMAIN = "domain"
+"""Column that parts a source of test anomalies into several corpora."""
+
+_TOKENIZERS: dict[str, Callable[..., PreTrainedTokenizerBase]] = {
+    "words": word_tokenizer,
+    "characters": character_tokenizer,
+}
+
+
+@dataclass
+class LanguageSets:
+    """Sequences as the model takes them.
+
+    Attributes:
+        train, test: in-distribution sets.
+        outliers: one set, however many sources were asked for.
+        ood: test anomalies by name.
+        left_out: sources of anomalies that could not be reached.
+        tokenizer: of all of them.
+    """
+
+    train: TokenSequences
+    test: TokenSequences
+    outliers: TokenSequences
+    ood: dict[str, TokenSequences]
+    left_out: list[str]
+    tokenizer: PreTrainedTokenizerBase
+
+
+def load_language_sets(
+    in_distribution: str,
+    outliers: Sequence[str],
+    ood_corpora: Sequence[str],
+    tokenizer: str,
+    sequence_length: int,
+    data_dir: str | None = None,
+    penn_treebank_text: bool = False,
+) -> LanguageSets:
+    """Loads and tokenises everything; a test corpus out of reach is left out with a warning.
+
+    Args:
+        in_distribution, outliers, ood_corpora: sources as `load_source` takes them. An in-distribution source without
+            a test split is tested on its last tenth. Test anomalies with a column `domain` are parted by it.
+        tokenizer: "words" or "characters" of the in-distribution text, or the folder or Hub id of a saved tokenizer.
+        sequence_length: tokens that a sequence predicts.
+        penn_treebank_text: whether outliers and anomalies are written as the Penn Treebank first.
+
+    Raises `CorpusNotFoundError` if the in-distribution set, an outlier set or all test corpora are out of reach.
+    """
+    train, test = _in_distribution(in_distribution, data_dir)
+    makes = _TOKENIZERS.get(tokenizer)
+    made = makes(train) if makes else AutoTokenizer.from_pretrained(tokenizer)
+
+    def sequences(name: str, texts: Sequence[str]) -> TokenSequences:
+        try:
+            return TokenSequences(token_stream(texts, made), sequence_length)
+        except ValueError as error:
+            raise ValueError(f"The text set {name!r} is too small. {error}") from error
+
+    def foreign(name: str, texts: Sequence[str]) -> TokenSequences:
+        return sequences(name, [as_penn_treebank(text) for text in texts] if penn_treebank_text else texts)
+
+    anomalies, left_out = _anomalies(ood_corpora, data_dir)
+    return LanguageSets(
+        train=sequences(in_distribution, train),
+        test=sequences(in_distribution, test),
+        outliers=foreign(", ".join(outliers), [text for name in outliers for text in _texts(name, "train", data_dir)]),
+        ood={name: foreign(name, texts) for name, texts in anomalies.items()},
+        left_out=left_out,
+        tokenizer=made,
+    )
+
+
+def _load(source: str, split: str, data_dir: str | None) -> datasets.Dataset:
+    dataset = load_source(source, split, data_dir)
+    if "text" not in dataset.column_names:
+        raise ValueError(
+            f"The source {source!r} has no column 'text', only {', '.join(dataset.column_names)}: name a set of texts."
+        )
+    return dataset
+
+
+def _texts(source: str, split: str, data_dir: str | None) -> list[str]:
+    return list(_load(source, split, data_dir)["text"])
+
+
+def _in_distribution(source: str, data_dir: str | None) -> tuple[list[str], list[str]]:
+    train, test = (_joined(_texts(source, split, data_dir)) for split in ("train", "test"))
+    if test == train:
+        kept = len(train) - max(1, len(train) // 10)
+        logger.warning("%r has no test split, so its last tenth is kept for the test.", source)
+        train, test = train[:kept], train[kept:]
+    return train, test
+
+
+def _joined(texts: list[str]) -> list[str]:
+    """Texts whose characters are set apart by spaces, without these."""
+    apart = all(len(piece) == 1 for text in texts[:10] for piece in text.split())
+    return [text.replace(" ", "") for text in texts] if apart else texts
+
+
+def _anomalies(sources: Sequence[str], data_dir: str | None) -> tuple[dict[str, list[str]], list[str]]:
+    corpora: dict[str, list[str]] = {}
+    left_out = []
+    for source in sources:
+        try:
+            dataset = _load(source, "test", data_dir)
+        except CorpusNotFoundError as error:
+            logger.warning("Test corpus %s is left out: %s", source, error)
+            left_out.append(source)
+            continue
+        if _DOMAIN in dataset.column_names:
+            for domain, text in zip(dataset[_DOMAIN], dataset["text"], strict=True):
+                corpora.setdefault(domain, []).append(text)
+        else:
+            corpora[Path(source).stem if Path(source).suffix else source] = list(dataset["text"])
+    if not corpora:
+        raise CorpusNotFoundError(
+            f"None of the test corpora {', '.join(sources)} can be reached: name others with --ood_corpora, or put "
+            "<corpus>/test.parquet files into --data_dir."
+        )
+    return corpora, left_out
