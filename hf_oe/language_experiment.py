@@ -37,8 +37,8 @@ class LanguageExperimentArguments(ExperimentArguments):
     tokenizer: str | None = field(
         default=None,
         metadata={
-            "help": "'words' or 'characters' of the in-distribution text, or the folder or Hub id of a saved one (default: "
-            "the paper's, or the model's)."
+            "help": "'words' or 'characters' of the in-distribution text, or the folder or Hub id of a saved one "
+            "(default: the paper's, or the model's)."
         },
     )
     config_overrides: str | None = field(

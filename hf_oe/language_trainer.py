@@ -25,9 +25,9 @@ class OELanguageModelTrainer(OETrainer):
     language models, "token_uniform" or "unigram".
 
     `evaluate()` gives the loss in nats a token, `perplexity` and `bits_per_token`, over all tokens alike, and tells
-    sequences of `ood_datasets` from those of `eval_dataset`. Sequences are scored on the device, and only their scores leave it: a
-    sequence's is the mean over its tokens of any of `hf_oe.scores.SCORES`, such as "token_nll" or "kl_uniform".
-    `predict()` returns them, a column each, in place of logits.
+    sequences of `ood_datasets` from those of `eval_dataset`. Sequences are scored on the device, and only their scores
+    leave it: a sequence's is the mean over its tokens of any of `hf_oe.scores.SCORES`, such as "token_nll" or
+    "kl_uniform". `predict()` returns them, a column each, in place of logits.
 
     Example:
         >>> trainer = OELanguageModelTrainer(

@@ -1,0 +1,85 @@
+"""A step of language-model Outlier Exposure against a plain step on as many tokens: seconds, and peak memory.
+
+    python -m tests.benchmarks.bench_language_model
+
+20 + 20 sequences of 70 words against 40, a vocabulary of 10,000, an LSTM of 200 units. Peak memory is that of the
+device on a GPU, and what a process of its own adds to its resident memory on a CPU.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import torch
+from transformers import Trainer, TrainingArguments, default_data_collator
+
+from hf_oe import OELanguageModelTrainer, OETrainingArguments
+from hf_oe.data.sequences import TokenSequences
+from hf_oe.models import AWDLSTMConfig, AWDLSTMForCausalLM
+
+from .timing import median_seconds
+
+_STEPS, _ROWS, _LENGTH, _VOCABULARY = 8, 40, 70, 10_000
+
+
+def train(kind: str, folder: str, steps: int = _STEPS) -> None:
+    """Trains a new model for some steps, `kind` "plain" or "exposed"."""
+    stream = np.random.default_rng(0).integers(0, _VOCABULARY, _ROWS * steps * _LENGTH + 1)
+    dataset = TokenSequences(stream, _LENGTH)
+    model = AWDLSTMForCausalLM(AWDLSTMConfig(_VOCABULARY, embedding_size=200, hidden_size=200, num_layers=1))
+    common = {
+        "output_dir": folder,
+        "max_steps": steps,
+        "save_strategy": "no",
+        "logging_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "dataloader_pin_memory": False,
+    }
+    if kind == "plain":
+        args = TrainingArguments(per_device_train_batch_size=_ROWS, **common)
+        Trainer(model, args, train_dataset=dataset, data_collator=default_data_collator).train()
+    else:
+        args = OETrainingArguments(per_device_train_batch_size=_ROWS // 2, objective="token_uniform", **common)
+        OELanguageModelTrainer(
+            model, args, train_dataset=dataset, outlier_dataset=dataset, data_collator=default_data_collator
+        ).train()
+
+
+def peak_megabytes(kind: str) -> float:
+    """What three steps add to the memory of a process; to be called in one of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        if torch.cuda.is_available():
+            train(kind, folder, 3)
+            return torch.cuda.max_memory_allocated() / 2**20
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        train(kind, folder, 3)
+        return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10
+
+
+def _in_a_process(kind: str) -> float:
+    command = [sys.executable, "-m", __spec__.name, kind]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = median_seconds({kind: lambda kind=kind: train(kind, folder) for kind in ("plain", "exposed")}, 5)
+    tokens = _STEPS * _ROWS * _LENGTH
+    for kind, value in seconds.items():
+        print(f"{kind}: {tokens / value:,.0f} tokens/s")
+    print(f"exposed / plain: {seconds['plain'] / seconds['exposed']:.3f} of the tokens/s")
+    peaks = {kind: _in_a_process(kind) for kind in seconds}
+    print(f"peak memory: plain {peaks['plain']:,.0f} MB, exposed {peaks['exposed']:,.0f} MB")
+    print(f"exposed / plain: {peaks['exposed'] / peaks['plain']:.3f} of the memory")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(peak_megabytes(sys.argv[1]))
+    else:
+        main()
