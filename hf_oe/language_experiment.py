@@ -6,10 +6,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, PreTrainedModel, default_data_collator
+from transformers import (
+    CONFIG_MAPPING,
+    AutoConfig,
+    AutoModelForCausalLM,
+    PreTrainedModel,
+    TrainerCallback,
+    default_data_collator,
+)
 
 from . import models  # noqa: F401  (registers this library's architectures)
 from .arguments import OETrainingArguments
+from .averaging import NonMonotonicAveraging
 from .data.language_sets import LanguageSets, load_language_sets
 from .language_protocols import LanguageProtocol
 from .language_trainer import OELanguageModelTrainer
@@ -51,6 +59,13 @@ class LanguageExperimentArguments(ExperimentArguments):
     sequence_length: int | None = field(
         default=None, metadata={"help": "Tokens that a sequence predicts (paper: 70 words, 150 characters)."}
     )
+    averaging_patience: int | None = field(
+        default=None,
+        metadata={
+            "help": "Epochs without a lower validation loss after which weights are averaged until the end, for SGD; "
+            "0 for no averaging (default: 5 for the paper's models, as in Merity et al. 2017)."
+        },
+    )
 
 
 def parse_arguments(
@@ -80,6 +95,8 @@ def parse_arguments(
     args.baseline_learning_rate = args.baseline_learning_rate or protocol.baseline_learning_rate
     args.sequence_length = args.sequence_length or protocol.sequence_length
     args.architecture = args.architecture or protocol.architecture
+    if args.averaging_patience is None:
+        args.averaging_patience = protocol.averaging_patience if "sgd" in training_args.optim else 0
     return args, training_args
 
 
@@ -118,8 +135,11 @@ def run_language_experiment(
         published=PUBLISHED.get((args.in_distribution, "paper", args.mode)),
         readable=lambda row: sets.tokenizer.decode(row["input_ids"]),
         settings=run_settings(args, training_args),
-        # Sequences are of one length, so nothing is padded.
-        trainer_settings={"data_collator": default_data_collator, "processing_class": sets.tokenizer},
+        trainer_settings={
+            "data_collator": default_data_collator,  # Sequences are of one length, so nothing is padded.
+            "processing_class": sets.tokenizer,
+            "callbacks": _callbacks(args, sets),
+        },
     )
     stages = [replace(it, trainer=OELanguageModelTrainer) for it in baseline_and_exposure(args, training_args)]
     summary = run_stages(experiment, stages, training_args)
@@ -129,6 +149,17 @@ def run_language_experiment(
         write_flagged_passages(path, model, sets.tokenizer, sets.test, sets.ood, training_args.score[0])
         print(f"Flagged passages are in {path}.")
     return summary
+
+
+def _callbacks(args: LanguageExperimentArguments, sets: LanguageSets) -> list[TrainerCallback]:
+    if not args.averaging_patience:
+        return []
+    if sets.valid is None:
+        raise ValueError(
+            f"`averaging_patience` needs a validation set, but {args.in_distribution!r} has no split 'valid': add "
+            "one, or set it to 0."
+        )
+    return [NonMonotonicAveraging(sets.valid, args.averaging_patience)]
 
 
 def _saved(args: LanguageExperimentArguments) -> str | None:

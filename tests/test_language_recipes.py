@@ -24,8 +24,11 @@ def data_dir(tmp_path_factory):
         "wikitext2": lines(["The", "album", "was", "released", "in", "1999", "the"]),
     }
     for name, texts in sets.items():
-        for split in ("train", "test"):
-            write(folder / name / f"{split}.parquet", {"text": texts})
+        for split in ("train", "valid", "test"):
+            write(
+                folder / name / f"{split}.parquet",
+                {"text": texts[::-1] if split == "valid" else texts[: 60 if split == "train" else 40]},
+            )
     web = {"text": lines(["hi", "the", "u", "LOL", ":)"]), "domain": ["email"] * 30 + ["weblog"] * 30}
     write(folder / "english_web_treebank" / "test.parquet", web)
     (folder / "tickets.txt").write_text("\n".join(market))

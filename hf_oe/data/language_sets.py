@@ -30,6 +30,7 @@ class LanguageSets:
 
     Attributes:
         train, test: in-distribution sets.
+        valid: another one, `None` where the source has no such split.
         outliers: one set, however many sources were asked for.
         ood: test anomalies by name.
         left_out: sources of anomalies that could not be reached.
@@ -37,6 +38,7 @@ class LanguageSets:
     """
 
     train: TokenSequences
+    valid: TokenSequences | None
     test: TokenSequences
     outliers: TokenSequences
     ood: dict[str, TokenSequences]
@@ -64,7 +66,7 @@ def load_language_sets(
 
     Raises `CorpusNotFoundError` if the in-distribution set, an outlier set or all test corpora are out of reach.
     """
-    train, test = _in_distribution(in_distribution, data_dir)
+    train, valid, test = _in_distribution(in_distribution, data_dir)
     makes = _TOKENIZERS.get(tokenizer)
     made = makes(train) if makes else AutoTokenizer.from_pretrained(tokenizer)
 
@@ -80,6 +82,7 @@ def load_language_sets(
     anomalies, left_out = _anomalies(ood_corpora, data_dir)
     return LanguageSets(
         train=sequences(in_distribution, train),
+        valid=sequences(in_distribution, valid) if valid else None,
         test=sequences(in_distribution, test),
         outliers=foreign(", ".join(outliers), [text for name in outliers for text in _texts(name, "train", data_dir)]),
         ood={name: foreign(name, texts) for name, texts in anomalies.items()},
@@ -101,13 +104,19 @@ def _texts(source: str, split: str, data_dir: str | None) -> list[str]:
     return list(_load(source, split, data_dir)["text"])
 
 
-def _in_distribution(source: str, data_dir: str | None) -> tuple[list[str], list[str]]:
+def _in_distribution(source: str, data_dir: str | None) -> tuple[list[str], list[str], list[str]]:
+    """Texts to train on, to validate on (none, if the source has no such split) and to test on."""
     train, test = (_joined(_texts(source, split, data_dir)) for split in ("train", "test"))
+    try:
+        valid = _joined(_texts(source, "valid", data_dir))
+    except CorpusNotFoundError:
+        valid = []
+    valid = [] if valid in (train, test) else valid
     if test == train:
         kept = len(train) - max(1, len(train) // 10)
         logger.warning("%r has no test split, so its last tenth is kept for the test.", source)
         train, test = train[:kept], train[kept:]
-    return train, test
+    return train, valid, test
 
 
 def _joined(texts: list[str]) -> list[str]:

@@ -40,10 +40,12 @@ class Table:
 
 
 def corpus_table(run: Run, score: str) -> Table:
-    """Each corpus before and after, their change, and for MSP the published figures of the same protocol, if any."""
+    """Each corpus before and after, their change, and the published figures of the same protocol and score, if any."""
     results = run.results
     stages = [stage for stage in STAGES if any((r["stage"], r["score"]) == (stage, score) for r in results["rows"])]
-    published = PublishedTable(**results["published"]) if score == "msp" and results.get("published") else None
+    published = PublishedTable(**results["published"]) if results.get("published") else None
+    if published and published.score != score:
+        published = None
     columns = ["Corpus"]
     for metric in METRICS:
         name = metric_name(metric, results["recall_level"])
