@@ -120,6 +120,7 @@ def run_language_experiment(
             sequence_length=args.sequence_length,
             data_dir=args.data_dir,
             penn_treebank_text=protocol.penn_treebank_text,
+            remove_copies=args.decontaminate,
         )
     experiment = Experiment(
         name=Path(args.in_distribution).stem,
@@ -130,6 +131,7 @@ def run_language_experiment(
         outlier_names=outliers,
         ood=sets.ood,
         left_out=sets.left_out,
+        decontamination=sets.decontamination,
         new_model=lambda: _new_model(protocol, args, sets),
         load_model=AutoModelForCausalLM.from_pretrained,
         published=PUBLISHED.get((args.in_distribution, "paper", args.mode)),

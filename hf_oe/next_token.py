@@ -6,14 +6,13 @@ before it are no padding, so the first of a sequence never is.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .scores import SCORES
+from .scores import score_outputs
 
 _CHUNK = 1 << 22
 """Logits that are turned to float32 or softmax at a time; 16 MiB of float32."""
@@ -94,9 +93,5 @@ def _scores_by_position(logits: Tensor, next_tokens: Tensor, scores: Sequence[st
     for chunk in chunks(*rows.shape):
         part = rows[chunk].float()
         for name in scores:
-            function = SCORES[name]
-            further = (
-                {"next_tokens": targets[chunk]} if "next_tokens" in inspect.signature(function).parameters else {}
-            )
-            parts[name].append(function(part, **further).float())
+            parts[name].append(score_outputs(name, {"logits": part, "next_tokens": targets[chunk]}).float())
     return {name: torch.cat(values).view(next_tokens.shape) for name, values in parts.items()}

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import datasets
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from .corpora import CorpusNotFoundError, load_source
+from .decontaminate import DecontaminationReport, decontaminate_text
+from .reachable import load_reachable
 from .sequences import TokenSequences, as_penn_treebank, character_tokenizer, token_stream, word_tokenizer
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class LanguageSets:
         ood: test anomalies by name.
         left_out: sources of anomalies that could not be reached.
         tokenizer: of all of them.
+        decontamination: by outlier set, what was removed from it; empty where that was not asked for.
     """
 
     train: TokenSequences
@@ -44,6 +46,7 @@ class LanguageSets:
     ood: dict[str, TokenSequences]
     left_out: list[str]
     tokenizer: PreTrainedTokenizerBase
+    decontamination: dict[str, DecontaminationReport] = field(default_factory=dict)
 
 
 def load_language_sets(
@@ -54,6 +57,7 @@ def load_language_sets(
     sequence_length: int,
     data_dir: str | None = None,
     penn_treebank_text: bool = False,
+    remove_copies: bool = False,
 ) -> LanguageSets:
     """Loads and tokenises everything; a test corpus out of reach is left out with a warning.
 
@@ -63,10 +67,15 @@ def load_language_sets(
         tokenizer: "words" or "characters" of the in-distribution text, or the folder or Hub id of a saved tokenizer.
         sequence_length: tokens that a sequence predicts.
         penn_treebank_text: whether outliers and anomalies are written as the Penn Treebank first.
+        remove_copies: whether outliers that are copies of in-distribution or test texts are dropped.
 
     Raises `CorpusNotFoundError` if the in-distribution set, an outlier set or all test corpora are out of reach.
     """
     train, valid, test = _in_distribution(in_distribution, data_dir)
+    corpora, left_out = load_reachable(ood_corpora, lambda source, name: _load(source, "test", data_dir))
+    anomalies = _by_domain(corpora)
+    outlier_sets = {source: _load(source, "train", data_dir) for source in outliers}
+    reports = _without_copies(outlier_sets, {"train": train, "test": test, **anomalies}) if remove_copies else {}
     makes = _TOKENIZERS.get(tokenizer)
     made = makes(train) if makes else AutoTokenizer.from_pretrained(tokenizer)
 
@@ -79,15 +88,16 @@ def load_language_sets(
     def foreign(name: str, texts: Sequence[str]) -> TokenSequences:
         return sequences(name, [as_penn_treebank(text) for text in texts] if penn_treebank_text else texts)
 
-    anomalies, left_out = _anomalies(ood_corpora, data_dir)
+    outlier_texts = [text for dataset in outlier_sets.values() for text in dataset["text"]]
     return LanguageSets(
         train=sequences(in_distribution, train),
         valid=sequences(in_distribution, valid) if valid else None,
         test=sequences(in_distribution, test),
-        outliers=foreign(", ".join(outliers), [text for name in outliers for text in _texts(name, "train", data_dir)]),
+        outliers=foreign(", ".join(outliers), outlier_texts),
         ood={name: foreign(name, texts) for name, texts in anomalies.items()},
         left_out=left_out,
         tokenizer=made,
+        decontamination=reports,
     )
 
 
@@ -125,24 +135,25 @@ def _joined(texts: list[str]) -> list[str]:
     return [text.replace(" ", "") for text in texts] if apart else texts
 
 
-def _anomalies(sources: Sequence[str], data_dir: str | None) -> tuple[dict[str, list[str]], list[str]]:
-    corpora: dict[str, list[str]] = {}
-    left_out = []
-    for source in sources:
-        try:
-            dataset = _load(source, "test", data_dir)
-        except CorpusNotFoundError as error:
-            logger.warning("Test corpus %s is left out: %s", source, error)
-            left_out.append(source)
-            continue
-        if _DOMAIN in dataset.column_names:
-            for domain, text in zip(dataset[_DOMAIN], dataset["text"], strict=True):
-                corpora.setdefault(domain, []).append(text)
-        else:
-            corpora[Path(source).stem if Path(source).suffix else source] = list(dataset["text"])
-    if not corpora:
-        raise CorpusNotFoundError(
-            f"None of the test corpora {', '.join(sources)} can be reached: name others with --ood_corpora, or put "
-            "<corpus>/test.parquet files into --data_dir."
-        )
-    return corpora, left_out
+def _by_domain(corpora: Mapping[str, datasets.Dataset]) -> dict[str, list[str]]:
+    """Texts by the name of the corpus, or of the domain where it has several."""
+    texts: dict[str, list[str]] = {}
+    for name, dataset in corpora.items():
+        domains = dataset[_DOMAIN] if _DOMAIN in dataset.column_names else [name] * len(dataset)
+        for domain, text in zip(domains, dataset["text"], strict=True):
+            texts.setdefault(domain, []).append(text)
+    return texts
+
+
+def _without_copies(
+    outliers: dict[str, datasets.Dataset], others: Mapping[str, Sequence[str]]
+) -> dict[str, DecontaminationReport]:
+    """Takes copies of other texts out of each set of `outliers`; returns what was removed."""
+    compared = {
+        name: datasets.Dataset.from_dict({"text": [text.replace("_", " ") for text in texts]})
+        for name, texts in others.items()
+    }
+    train, reports = compared.pop("train"), {}
+    for source, dataset in outliers.items():
+        outliers[source], reports[source] = decontaminate_text(dataset, train, compared)
+    return reports

@@ -14,6 +14,10 @@ from torch.autograd.function import once_differentiable
 
 from ..next_token import chunks, following, predicts
 from ..objectives import OBJECTIVES
+from .method import METHODS, Method
+
+METHODS["token_uniform"] = Method(score="kl_uniform")
+METHODS["unigram"] = Method(score="kl_uniform")
 
 _IGNORED = -100
 
@@ -64,7 +68,7 @@ class NextTokenLoss(torch.autograd.Function):
 
 def _special_tokens(model: Any) -> list[int]:
     """Ids of the tokens that begin, end and fill up sequences, by the model's config."""
-    config = getattr(model, "module", model).config
+    config = model.config
     named = (getattr(config, f"{kind}_token_id", None) for kind in ("bos", "eos", "pad"))
     return sorted({token for ids in named if ids is not None for token in ([ids] if isinstance(ids, int) else ids)})
 
@@ -139,7 +143,7 @@ def unigram(
     The second objective of the Outlier Exposure authors' code. The frequencies `(vocabulary,)` are the model's buffer
     `unigram_frequencies`, which `OELanguageModelTrainer` fills from its training set.
     """
-    frequencies = getattr(getattr(model, "module", model), "unigram_frequencies", None)
+    frequencies = getattr(model, "unigram_frequencies", None)
     if frequencies is None:
         raise ValueError(
             "The objective 'unigram' needs the frequencies of tokens in the model's buffer `unigram_frequencies`: "

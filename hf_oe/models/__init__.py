@@ -1,7 +1,7 @@
 """Networks of the paper. Importing this registers them with transformers' Auto classes and with timm."""
 
-from .branch import BranchConfig, BranchForImageClassification, BranchForSequenceClassification, with_branch
 from .awd_lstm import AWDLSTMConfig, AWDLSTMForCausalLM
+from .branch import BranchConfig, BranchForImageClassification, BranchForSequenceClassification, with_branch
 from .factory import ARCHITECTURES, create_classifier
 from .gan import DCGANConfig, DCGANDiscriminator, DCGANGenerator
 from .gru_text import GRUTextConfig, GRUTextForSequenceClassification
