@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from .arguments import OETrainingArguments
     from .data.corpora import list_corpora, load_corpus
     from .data.probe import shortcut_probe
-    from .pipelines import pipeline
     from .language_trainer import OELanguageModelTrainer
+    from .pipelines import pipeline
     from .suite import OODResults, OODSuite
     from .threshold import Threshold, fit_threshold
     from .trainer import OETrainer
