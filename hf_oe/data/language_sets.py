@@ -75,7 +75,8 @@ def load_language_sets(
     corpora, left_out = load_reachable(ood_corpora, lambda source, name: _load(source, "test", data_dir))
     anomalies = _by_domain(corpora)
     outlier_sets = {source: _load(source, "train", data_dir) for source in outliers}
-    reports = _without_copies(outlier_sets, {"train": train, "test": test, **anomalies}) if remove_copies else {}
+    others = {f"{in_distribution} test": test, **anomalies}
+    reports = _without_copies(outlier_sets, train, others) if remove_copies else {}
     makes = _TOKENIZERS.get(tokenizer)
     made = makes(train) if makes else AutoTokenizer.from_pretrained(tokenizer)
 
@@ -146,14 +147,15 @@ def _by_domain(corpora: Mapping[str, datasets.Dataset]) -> dict[str, list[str]]:
 
 
 def _without_copies(
-    outliers: dict[str, datasets.Dataset], others: Mapping[str, Sequence[str]]
+    outliers: dict[str, datasets.Dataset], train: Sequence[str], others: Mapping[str, Sequence[str]]
 ) -> dict[str, DecontaminationReport]:
     """Takes copies of other texts out of each set of `outliers`; returns what was removed."""
-    compared = {
-        name: datasets.Dataset.from_dict({"text": [text.replace("_", " ") for text in texts]})
-        for name, texts in others.items()
-    }
-    train, reports = compared.pop("train"), {}
+
+    def words(texts: Sequence[str]) -> datasets.Dataset:
+        return datasets.Dataset.from_dict({"text": [text.replace("_", " ") for text in texts]})
+
+    compared = {name: words(texts) for name, texts in others.items()}
+    reports = {}
     for source, dataset in outliers.items():
-        outliers[source], reports[source] = decontaminate_text(dataset, train, compared)
+        outliers[source], reports[source] = decontaminate_text(dataset, words(train), compared)
     return reports
