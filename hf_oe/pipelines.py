@@ -1,7 +1,7 @@
 """Classifiers that say when an input is none of theirs: two tasks for transformers' `pipeline`.
 
-Importing this module registers `ood-image-classification` and `ood-text-classification`. They take any classifier,
-trained with outliers or not.
+Importing this module registers `ood-image-classification` and `ood-text-classification`, and `ood-text-guard` of
+`hf_oe.text_guard`. The first two take any classifier, trained with outliers or not.
 
     >>> from hf_oe import pipeline
     >>> detector = pipeline("ood-image-classification", model="your/classifier")
@@ -29,11 +29,13 @@ from . import models  # noqa: F401  (registers the networks of this library)
 from .config import oe_score, oe_settings, oe_temperature
 from .inputs import read_image, read_text
 from .scores import SCORES, score_outputs
+from .text_guard import OODTextGuardPipeline
 
 __all__ = [
     "OODClassificationPipeline",
     "OODImageClassificationPipeline",
     "OODTextClassificationPipeline",
+    "OODTextGuardPipeline",
     "pipeline",
 ]
 

@@ -1,11 +1,10 @@
 """Says how anomalous a text is for a causal language model, whole and token by token: the task `ood-text-guard`.
 
-Importing this module registers the task with transformers' `pipeline`. It takes any causal language model with a fast
-tokenizer, trained with outliers or not.
+Importing this module, or `hf_oe.pipelines`, registers the task with transformers' `pipeline`. It takes any causal
+language model with a fast tokenizer, trained with outliers or not.
 
-    >>> import hf_oe.text_guard
+    >>> from hf_oe import pipeline
     >>> from hf_oe.threshold import threshold_at_fpr
-    >>> from transformers import pipeline
     >>> guard = pipeline("ood-text-guard", model="your/model")
     >>> threshold = threshold_at_fpr([found["anomaly_score"] for found in guard(held_out_texts)], target_fpr=0.05)
     >>> guard("click here to WIN", threshold=threshold)
@@ -22,7 +21,7 @@ from transformers import AutoModelForCausalLM, Pipeline
 from transformers.pipelines import PIPELINE_REGISTRY
 
 from . import models  # noqa: F401  (registers the networks of this library)
-from .config import oe_settings
+from .config import oe_score, oe_settings
 from .next_token import token_scores
 from .scores import SCORES
 
@@ -41,7 +40,7 @@ class OODTextGuardPipeline(Pipeline):
     - `tokens`: of each its `text`, its place `start` and `end` among the characters, and its `score`.
 
     Parameters, given when the pipeline is made or called:
-        score: one of `hf_oe.scores.SCORES`, by default "kl_uniform".
+        score: one of `hf_oe.scores.SCORES`, by default the one recorded in the model's config, else "kl_uniform".
         threshold: by default that of the model's config (`hf_oe.config`), if it was fitted for this score.
         window: tokens that are seen at once, by default as many as the tokenizer allows, at most 1024. Longer texts
             are read window by window, each from a state of its own: give what the model was trained with.
@@ -93,9 +92,12 @@ class OODTextGuardPipeline(Pipeline):
                 return [token]
         return []
 
+    def _recorded_score(self) -> str:
+        return oe_score(self.model) if oe_settings(self.model) else "kl_uniform"
+
     def _forward(self, model_inputs: dict[str, Any], score: str | None = None) -> dict[str, Any]:
         inputs = {name: model_inputs[name] for name in ("input_ids", "attention_mask")}
-        name = score or "kl_uniform"
+        name = score or self._recorded_score()
         scores = token_scores(self.model, inputs, [name])[name]
         return {"scores": scores[scores.isfinite()], "text": model_inputs["text"], "places": model_inputs["places"]}
 
@@ -106,7 +108,7 @@ class OODTextGuardPipeline(Pipeline):
         anomaly_score = scores.mean().item()
         if threshold is None:
             stored = oe_settings(self.model).get("threshold")
-            threshold = stored["value"] if stored and stored["score"] == (score or "kl_uniform") else None
+            threshold = stored["value"] if stored and stored["score"] == (score or self._recorded_score()) else None
         return {
             "anomaly_score": anomaly_score,
             "is_anomalous": None if threshold is None else anomaly_score >= threshold,

@@ -59,6 +59,6 @@ def test_recipe(recipe, data_dir, tmp_path):
     results = check_outputs(tmp_path / "run", {"email", "weblog"})
     assert {row["score"] for row in results["rows"]} == {"kl_uniform", "token_nll"}
     assert results["recall_level"] == 0.9 and set(results["figures"]["perplexity"]) == {"baseline", "oe"}
-    assert "token_scores" in (tmp_path / "run" / "README.md").read_text()
+    assert "ood-text-guard" in (tmp_path / "run" / "README.md").read_text()
     for name in ("flagged_passages.html", "tokenizer.json"):
         assert (tmp_path / "run" / name).stat().st_size > 0

@@ -13,7 +13,7 @@ from ..config import oe_score, oe_settings, oe_temperature
 from ..files import replacing
 from ..report import results_table
 from ..suite import ERROR_DETECTION
-from .sections import decontamination, training_data, usage
+from .sections import decontamination, guard_usage, training_data, usage
 
 TAGS = ("hf_oe", "outlier-exposure", "anomaly-detection", "out-of-distribution-detection")
 
@@ -55,7 +55,7 @@ def model_card(
     """A card from what the model's config and the results say.
 
     Args:
-        model: a classifier whose config `OETrainer`, `fit_threshold` and `evaluate` have written to.
+        model: a classifier, or a causal language model; `OETrainer` and `fit_threshold` have written to its config.
         results: what `ood_results.json` holds.
         name: Hub id under which the examples load the model; its last part is the title.
         table: the results as Markdown, by default `hf_oe.report.results_table`.
@@ -66,27 +66,29 @@ def model_card(
     in_distribution = (results or {}).get("in_distribution", "its training data")
     name = name or f"{in_distribution}-outlier-exposure"
     modality = "image" if model.main_input_name == "pixel_values" else "text"
+    is_language_model = model.get_output_embeddings() is not None
+    task = "text-generation" if is_language_model else f"{modality}-classification"
     corpora = [(in_distribution, "in-distribution", None)] if results else []
     corpora += [(entry["name"], "outliers", entry.get("revision")) for entry in settings.get("outliers", [])]
     data_section, datasets = training_data(corpora)
     data = {
         "model_name": name.split("/")[-1],
         "library_name": "transformers",
-        "pipeline_tag": "image-classification" if modality == "image" else "text-classification",
+        "pipeline_tag": task,
         "tags": list(TAGS),
-        "metrics": ["accuracy", "roc_auc"],
+        "metrics": ["perplexity" if is_language_model else "accuracy", "roc_auc"],
         "datasets": datasets or None,
         "base_model": _base_model(model),
-        "eval_results": evaluations(results, f"{modality}-classification") if results else None,
+        "eval_results": evaluations(results, task) if results else None,
         **metadata,
     }
     if results and table is None:
         table = results_table(results)
     sections = [
         f"# {name.split('/')[-1]}",
-        _introduction(model, modality, in_distribution, settings),
-        usage(model, name, modality),
-        _threshold(settings),
+        _introduction(model, _subject(model, modality, in_distribution, is_language_model), settings),
+        guard_usage(model, name) if is_language_model else usage(model, name, modality),
+        "" if is_language_model else _threshold(settings),
         (table or "").strip(),
         "\n\n".join(f"![{caption}]({file})" for caption, file in (figures or {}).items()),
         _temperature(model),
@@ -135,14 +137,20 @@ def _base_model(model: Any) -> str | None:
     return origin if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", origin) and not os.path.exists(origin) else None
 
 
-def _introduction(model: Any, modality: str, in_distribution: str, settings: Mapping[str, Any]) -> str:
+def _subject(model: Any, modality: str, in_distribution: str, is_language_model: bool) -> str:
+    if is_language_model:
+        return f"A language model of {in_distribution} that flags text which is unlike it."
     labels = list(model.config.id2label.values())
     classes = ", ".join(map(str, labels[:10])) + (f" and {len(labels) - 10} more" if len(labels) > 10 else "")
     article = "An image" if modality == "image" else "A text"
-    text = (
+    return (
         f"{article} classifier of {in_distribution} ({len(labels)} classes: {classes}) that flags inputs which are "
-        f"none of these. Its anomaly score is `{oe_score(model)}`, higher for more anomalous."
+        "none of these."
     )
+
+
+def _introduction(model: Any, subject: str, settings: Mapping[str, Any]) -> str:
+    text = f"{subject} Its anomaly score is `{oe_score(model)}`, higher for more anomalous."
     if not settings.get("outliers"):
         return f"{text} It was not trained with outliers: it is a baseline."
     outliers = ", ".join(entry["name"] for entry in settings["outliers"])

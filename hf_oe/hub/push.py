@@ -144,7 +144,7 @@ def push_folder(
     """Pushes the files of a saved model's folder in one commit; the arguments are those of `push`.
 
     Checkpoints and other folders in it stay. So do pickles, since weights are only published as safetensors, and what
-    shows examples of the corpora (`report.html`, `.npz`), which are not ours to publish.
+    shows examples of the corpora (`report.html`, `flagged_passages.html`, `.npz`), which are not ours to publish.
 
     Raises `ValueError` if the folder holds no model in safetensors.
     """
@@ -182,7 +182,7 @@ def publishable_files(folder: str | os.PathLike) -> list[Path]:
         if path.is_file()
         and not path.name.startswith((".", "_"))
         and path.suffix not in _KEPT_BACK
-        and path.name != "report.html"
+        and path.name not in ("report.html", "flagged_passages.html")
     ]
     if not (folder / "config.json").is_file() or not any(path.suffix == ".safetensors" for path in files):
         raise ValueError(

@@ -52,6 +52,24 @@ logits = model(**processor({inputs}, return_tensors="pt")).logits
     return "\n\n".join(lines)
 
 
+def guard_usage(model: Any, name: str) -> str:
+    """How to use a language model with hf_oe: to score text, whole and token by token."""
+    trust = ", trust_remote_code=True" if getattr(model.config, "auto_map", None) or model._auto_class else ""
+    return f"""## How to use it
+
+With hf_oe installed (`pip install hf_oe`):
+
+```python
+from hf_oe import pipeline
+
+guard = pipeline("ood-text-guard", model="{name}"{trust})
+guard("a sentence")  # {{"anomaly_score": …, "is_anomalous": …, "tokens": [{{"text": …, "score": …}} …]}}
+```
+
+The score of a text is the mean over its tokens, each scored from the logits that predict it. Give a `threshold` to
+have texts flagged: `hf_oe.threshold.threshold_at_fpr` finds it from the scores of texts that are normal."""
+
+
 def _score_lines(model: Any) -> str:
     expression = SCORE_EXPRESSIONS.get(oe_score(model))
     if expression is None:
