@@ -295,7 +295,7 @@ PUBLISHED = {
             "weblog": ((47.8, 80.8, 51.4), (0.08, 99.9, 99.8)),
             "mean": ((49.9, 80.1, 53.6), (0.95, 99.1, 98.3)),
         },
-        outliers="WikiText-2, too",
+        outliers="the same outliers",
         score="kl_uniform",
     ),
     ("ptb_char", "paper", "finetune"): PublishedTable(
@@ -309,7 +309,7 @@ PUBLISHED = {
             "weblog": ((100.0, 68.3, 70.0), (100.0, 78.7, 81.8)),
             "mean": ((99.1, 77.7, 79.1), (88.0, 86.8, 88.2)),
         },
-        outliers="WikiText-2, too",
+        outliers="the same outliers",
         score="kl_uniform",
     ),
 }

@@ -12,8 +12,10 @@ LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.0, 0.0, 0.0]])
 
 
 def scored(name, logits):
-    """With an indifferent branch, where the score takes one."""
-    return SCORES[name](logits, **{output: torch.zeros(len(logits)) for output in further_outputs(SCORES[name])})
+    """With an indifferent branch and the first class as the next token, where the score takes one."""
+    dtypes = {"next_tokens": torch.int64}
+    further = {output: torch.zeros(len(logits), dtype=dtypes.get(output)) for output in further_outputs(SCORES[name])}
+    return SCORES[name](logits, **further)
 
 
 def test_definitions():
