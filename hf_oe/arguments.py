@@ -75,6 +75,28 @@ class OETrainingArguments(TrainingArguments):
         metadata={"help": "Anomalies per in-distribution test example (paper: 1:5, that is 0.2; section 4.1)."},
     )
 
+    outlier_shuffle_block: int | None = field(
+        default=None,
+        metadata={
+            "help": "Shuffle streamed outliers within blocks of so many, kept in memory; unlike a shuffle buffer it "
+            "loses nothing when a run is resumed (default: as they come)."
+        },
+    )
+    max_unreadable_outliers: float = field(
+        default=0.05,
+        metadata={
+            "help": "Largest share of outliers that may be unreadable: they are skipped and counted in the log as "
+            "outliers_skipped; more is an error that names examples."
+        },
+    )
+    on_nonfinite_loss: str = field(
+        default="stop",
+        metadata={
+            "help": "What to do when a loss is NaN or infinite: 'stop' before the step, or 'skip' the step; the "
+            "indices of the batch are written to nonfinite_loss/ in the output folder."
+        },
+    )
+
     def __post_init__(self):
         super().__post_init__()
         self.objective_kwargs = _objective_kwargs(self.objective, self.objective_kwargs)
@@ -87,6 +109,14 @@ class OETrainingArguments(TrainingArguments):
                 f"`outlier_batch_size` must be at least 1, got {self.outlier_batch_size}: to train without outliers, "
                 "leave out `outlier_dataset`."
             )
+        if self.outlier_shuffle_block is not None and self.outlier_shuffle_block < 1:
+            raise ValueError(f"`outlier_shuffle_block` must be at least 1, got {self.outlier_shuffle_block}.")
+        if not 0 <= self.max_unreadable_outliers <= 1:
+            raise ValueError(
+                f"`max_unreadable_outliers` must be a fraction between 0 and 1, got {self.max_unreadable_outliers}."
+            )
+        if self.on_nonfinite_loss not in ("stop", "skip"):
+            raise ValueError(f"`on_nonfinite_loss` must be 'stop' or 'skip', got {self.on_nonfinite_loss!r}.")
         if self.outlier_weight < 0:
             raise ValueError(f"`outlier_weight` must not be negative, got {self.outlier_weight}.")
         if not all(0 < level <= 1 for level in self.recall_level) or not self.recall_level:

@@ -14,9 +14,10 @@ import torch
 import yaml
 from torch.utils.data import Dataset
 from transformers import HfArgumentParser, PreTrainedModel, set_seed
-from transformers.trainer_utils import get_last_checkpoint
 
 from .arguments import OETrainingArguments
+from .callbacks import SaveOnSignal
+from .checkpoints import last_good_checkpoint
 from .context import with_context
 from .data.decontaminate import DecontaminationReport
 from .data.probe import shortcut_probe
@@ -271,8 +272,9 @@ def _trained(
         **experiment.trainer_settings,
     )
     trainer.outlier_names = experiment.outlier_names
+    trainer.add_callback(SaveOnSignal())
     if not stage.given and not finished:
-        checkpoint = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+        checkpoint = last_good_checkpoint(folder)
         outcome = trainer.train(resume_from_checkpoint=checkpoint)
         trainer.save_model()
         trainer.save_metrics("train", outcome.metrics, combined=False)

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import inspect
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
-from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput, has_length
 
 from .arguments import OETrainingArguments
+from .callbacks import NonFiniteLossGuard
+from .checkpoints import CompleteCheckpoints
 from .config import update_oe_settings
-from .data.mixing import STREAM_STATE, PairCollator, PairedDataset, PairSampler, Unlabelled
-from .data.streams import OutlierStream
+from .data.mixing import BATCH_INFO, PairCollator, PairedDataset, PairSampler, Unlabelled
+from .data.streams import OutlierMixture
 from .detectors.scoring import fit_sample
 from .features import captured_features, classifier_head
-from .files import replacing
 from .hub.trainer import HubMixin
+from .ledger import BatchLedger, load_resume_state, save_resume_state
 from .methods import method_of
 from .objectives import OBJECTIVES
 from .scores import logits_of
@@ -30,7 +30,7 @@ from .suite import OODResults, OODSuite, rescaled_confidence
 logger = logging.getLogger(__name__)
 
 
-class OETrainer(HubMixin, Trainer):
+class OETrainer(HubMixin, CompleteCheckpoints):
     """Trains a classifier on in-distribution examples while showing it outliers that it must be unsure about.
 
     Every batch holds in-distribution rows and outliers, goes through the model once, and its outputs, labels and mask
@@ -42,7 +42,8 @@ class OETrainer(HubMixin, Trainer):
             one with a branch for instance, makes it from this one: see the attribute `model`, and `hf_oe.methods`.
         args: an `OETrainingArguments`.
         outlier_dataset: map-style or iterable; its rows have the columns of `train_dataset`, labels are not needed.
-            A stream is shared out to the processes and needs `dataloader_num_workers=0`.
+            A stream, or an `OutlierMixture` of several sets, is shared out to the processes;
+            `dataloader_num_workers=1` reads it ahead in the background.
         ood_datasets: map-style test sets of anomalies by name; `evaluate` reports how well each is told apart from
             `eval_dataset`.
         calibration_dataset: labelled in-distribution examples that are not trained on; `evaluate` fits the softmax
@@ -106,7 +107,11 @@ class OETrainer(HubMixin, Trainer):
             self.loss_is_scaled_for_ga = False
         self._loss_parts: dict[str, torch.Tensor] = {}
         self._loss_parts_count = 0
-        self._stream_state: dict[str, Any] | None = None
+        self._ledger = BatchLedger(args.max_unreadable_outliers)
+        self._nonfinite = NonFiniteLossGuard(args.on_nonfinite_loss)
+        self._resume_state: dict[str, Any] | None = None
+        self.add_callback(self._ledger)
+        self.add_callback(self._nonfinite)
 
     @property
     def trained_model(self) -> torch.nn.Module:
@@ -167,33 +172,60 @@ class OETrainer(HubMixin, Trainer):
             return None
         if has_length(self.outlier_dataset):
             return self._prepared(self.outlier_dataset)
-        stream = OutlierStream(self.outlier_dataset, self.args.process_index, self.args.world_size)
-        if self._stream_state is not None:
-            stream.load_state_dict(self._stream_state)
+        mixture = self.outlier_dataset
+        if not isinstance(mixture, OutlierMixture):
+            mixture = OutlierMixture([mixture])
+        stream = mixture.stream(
+            self.args.process_index,
+            self.args.world_size,
+            seed=self.args.data_seed if self.args.data_seed is not None else self.args.seed,
+            shuffle_block=self.args.outlier_shuffle_block,
+            max_unreadable=self.args.max_unreadable_outliers,
+        )
+        if self._ledger.stream_state is not None:
+            stream.load_state_dict(self._ledger.stream_state)
+        self._ledger.stream = stream
         return stream
 
     def get_batch_samples(self, epoch_iterator, num_batches, device):
         batches, num_items = super().get_batch_samples(epoch_iterator, num_batches, device)
-        for batch in batches:
-            # Loaders fetch ahead; the state to save is that of the last batch which is trained on.
-            self._stream_state = batch.pop(STREAM_STATE, None)
+        self._ledger.receive([batch.pop(BATCH_INFO, None) for batch in batches])
         return batches, num_items
+
+    # ---- Resuming ----
 
     def _save_rng_state(self, output_dir: str) -> None:
         super()._save_rng_state(output_dir)
-        if self._stream_state is not None:
-            with replacing(self._stream_state_path(output_dir)) as temporary:
-                torch.save(self._stream_state, temporary)
+        logged = {"sum": self._tr_loss, "step": self._globalstep_last_logged}
+        parts = {"parts": self._loss_parts, "parts_count": self._loss_parts_count}
+        state = {"ledger": self._ledger.state_dict(), "loss": {**logged, **parts}}
+        save_resume_state(output_dir, self.args.process_index, state)
 
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        super()._load_from_checkpoint(resume_from_checkpoint, model)
-        path = self._stream_state_path(resume_from_checkpoint)
-        self._stream_state = torch.load(path, weights_only=True) if os.path.exists(path) else None
+    def _restore(self, checkpoint: str) -> None:
+        self._resume_state = load_resume_state(checkpoint, self.args.process_index, self.args.world_size)
+        if self._resume_state is not None:
+            self._ledger.load_state_dict(self._resume_state["ledger"])
 
-    def _stream_state_path(self, folder: str) -> str:
-        return os.path.join(folder, f"outlier_stream_{self.args.process_index}.pt")
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        super()._load_rng_state(checkpoint)
+        if self._resume_state is not None:
+            # What was summed up since the last log entry belongs to the next one.
+            loss = self._resume_state["loss"]
+            self._tr_loss, self._globalstep_last_logged = loss["sum"].to(self.args.device), loss["step"]
+            self._loss_parts = {name: value.to(self.args.device) for name, value in loss["parts"].items()}
+            self._loss_parts_count = loss["parts_count"]
 
     # ---- Objective ----
+
+    def training_step(self, model, inputs, num_items_in_batch=None):
+        """The Trainer's, with an eye on the loss: see `on_nonfinite_loss`."""
+        parts = self._loss_parts, self._loss_parts_count
+        self._loss_parts = dict(self._loss_parts)
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        batch = self._ledger.next_batch()
+        if not self._nonfinite.check(loss, self.args, self.state.global_step + 1, batch):
+            self._loss_parts, self._loss_parts_count = parts
+        return loss
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         """The objective where there are outliers or its method trains the baseline; else the model's own loss."""
@@ -230,11 +262,21 @@ class OETrainer(HubMixin, Trainer):
         return OBJECTIVES[self.args.objective](outputs, labels, is_outlier, **settings, **asked)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Adds each part of the objective as `loss_<part>`, averaged as `loss` is, to what the Trainer logs."""
+        """Adds each part of the objective as `loss_<part>`, averaged as `loss` is, to what the Trainer logs.
+
+        Also `outliers_skipped`, the number of unreadable outliers left out so far by all processes, and
+        `steps_skipped`, that of steps left out for a NaN or infinite loss, where there are any.
+        """
         if "loss" in logs and self._loss_parts:
             for name, total in self._loss_parts.items():
                 logs[f"loss_{name}"] = self.accelerator.gather(total / self._loss_parts_count).mean().item()
             self._loss_parts, self._loss_parts_count = {}, 0
+            skipped = torch.tensor([self._ledger.skipped], device=self.args.device)
+            counts = {
+                "outliers_skipped": int(self.accelerator.gather(skipped).sum()),
+                "steps_skipped": self._nonfinite.skipped_steps,
+            }
+            logs.update({name: count for name, count in counts.items() if count})
         super().log(logs, start_time)
 
     def get_decay_parameter_names(self, model: torch.nn.Module) -> list[str]:
@@ -355,10 +397,16 @@ def _check(args: OETrainingArguments, outlier_dataset: Any, kwargs: Mapping[str,
         )
     if has_length(outlier_dataset) and len(outlier_dataset) == 0:
         raise ValueError("`outlier_dataset` is empty: give it examples, or leave it out for the baseline.")
-    if not has_length(outlier_dataset) and args.dataloader_num_workers:
+    if not has_length(outlier_dataset) and (args.dataloader_num_workers > 1 or args.dataloader_persistent_workers):
         raise ValueError(
-            "`dataloader_num_workers` must be 0 with a streamed `outlier_dataset`, which each training process reads "
-            f"itself, got {args.dataloader_num_workers}."
+            "`dataloader_num_workers` must be 0 or 1, and `dataloader_persistent_workers` False, with a streamed "
+            "`outlier_dataset`, which each process reads in one place, got "
+            f"{args.dataloader_num_workers} and {args.dataloader_persistent_workers}."
+        )
+    if args.on_nonfinite_loss == "skip" and args.deepspeed:
+        raise ValueError(
+            "`on_nonfinite_loss` must be 'stop' with DeepSpeed, which makes its step before it could be left out, "
+            "got 'skip'."
         )
     if args.train_sampling_strategy != "random":
         raise ValueError(

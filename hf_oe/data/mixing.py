@@ -8,21 +8,19 @@ is drawn from generators seeded by the position, so augmentation is a function o
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from .streams import OutlierStream
+from .faults import Rows, fetch_readable_rows, fetch_rows
+from .seeding import seeded
+from .streams import MixtureStream, OutlierStream
 
-Rows = list[Mapping[str, Any]]
-
-STREAM_STATE = "outlier_stream_state"
-"""Key of a batch under which the stream's state after that batch travels to the trainer, which takes it out again."""
+BATCH_INFO = "batch_info"
+"""Key of a batch under which its `BatchInfo` travels to the trainer, which takes it out again."""
 
 
 class Position(NamedTuple):
@@ -33,13 +31,31 @@ class Position(NamedTuple):
     seed: tuple[int, int, int]
 
 
+class BatchInfo(NamedTuple):
+    """Where the rows of one mixed batch come from.
+
+    Attributes:
+        in_distribution: indices into the training set.
+        outliers: indices into the outlier set; for a stream only their number tells something.
+        unreadable: (index, reason) of outliers that could not be read and were replaced by others of the batch.
+        stream_state: the place of the stream after the batch; `None` for a map-style set.
+        stream_skipped: number of the stream's rows left out so far.
+    """
+
+    in_distribution: np.ndarray
+    outliers: np.ndarray
+    unreadable: list[tuple[int, str]]
+    stream_state: dict | None = None
+    stream_skipped: int = 0
+
+
 class Pair(NamedTuple):
     """The raw rows of one mixed batch."""
 
     in_distribution: Rows
     outliers: Rows
     seed: tuple[int, int, int]
-    stream_state: dict | None
+    info: BatchInfo
 
 
 class PairSampler(Sampler[Position]):
@@ -94,37 +110,15 @@ class PairSampler(Sampler[Position]):
             yield Position(index, outliers[window], (self.seed, self.epoch, position))
 
 
-@contextmanager
-def seeded(seed: Sequence[int]) -> Iterator[None]:
-    """Runs the block with Python's, NumPy's and torch's CPU generators seeded, and puts their states back after it."""
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    number = int(np.random.SeedSequence(seed).generate_state(1)[0])
-    random.seed(number)
-    np.random.seed(number)
-    torch.default_generator.manual_seed(number)
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        torch.set_rng_state(states[2])
-
-
-def _rows(dataset: Dataset, indices: list[int]) -> Rows:
-    if hasattr(dataset, "__getitems__"):
-        return list(dataset.__getitems__(indices))
-    return [dataset[index] for index in indices]
-
-
 class PairedDataset(Dataset):
     """Fetches the rows of a mixed batch for the positions that a `PairSampler` yields.
 
     Args:
         in_distribution: map-style dataset whose rows are mappings.
-        outliers: map-style dataset, an `OutlierStream`, or `None` for the baseline without outliers.
+        outliers: map-style dataset, an `OutlierStream` or `MixtureStream`, or `None` for the baseline.
     """
 
-    def __init__(self, in_distribution: Dataset, outliers: Dataset | OutlierStream | None):
+    def __init__(self, in_distribution: Dataset, outliers: Dataset | OutlierStream | MixtureStream | None):
         self.in_distribution = in_distribution
         self.outliers = outliers
 
@@ -133,15 +127,19 @@ class PairedDataset(Dataset):
 
     def __getitems__(self, positions: list[Position]) -> Pair:
         seed = positions[0].seed
+        indices = np.array([position.index for position in positions])
         with seeded((0, *seed)):
-            in_distribution = _rows(self.in_distribution, [position.index for position in positions])
-            outliers, state = self._outlier_rows(np.concatenate([position.outliers for position in positions]))
-        return Pair(in_distribution, outliers, seed, state)
+            in_distribution = fetch_rows(self.in_distribution, indices.tolist())
+            outliers, info = self._outliers(np.concatenate([position.outliers for position in positions]))
+        return Pair(in_distribution, outliers, seed, BatchInfo(indices, *info))
 
-    def _outlier_rows(self, indices: np.ndarray) -> tuple[Rows, dict | None]:
-        if isinstance(self.outliers, OutlierStream):
-            return self.outliers.take(len(indices)), self.outliers.state_dict()
-        return (_rows(self.outliers, indices.tolist()) if len(indices) else []), None
+    def _outliers(self, indices: np.ndarray) -> tuple[Rows, tuple]:
+        """Outliers of a batch, and what `BatchInfo` holds about them."""
+        if isinstance(self.outliers, (OutlierStream, MixtureStream)):
+            rows = self.outliers.take(len(indices))
+            return rows, (indices, [], self.outliers.state_dict(), self.outliers.skipped)
+        rows, unreadable = fetch_readable_rows(self.outliers, indices.tolist()) if len(indices) else ([], [])
+        return rows, (indices, unreadable)
 
 
 class PairCollator:
@@ -168,8 +166,7 @@ class PairCollator:
             batch["is_outlier"] = torch.arange(len(rows)) >= len(pair.in_distribution)
             if "labels" in batch:
                 batch["labels"][len(pair.in_distribution) :] = -100
-        if pair.stream_state is not None:
-            batch[STREAM_STATE] = pair.stream_state
+        batch[BATCH_INFO] = pair.info
         return batch
 
 
@@ -209,5 +206,5 @@ class Unlabelled(Dataset):
     def __getitems__(self, indices: list[int]) -> list[dict[str, Any]]:
         return [
             {key: value for key, value in row.items() if key not in _LABEL_COLUMNS}
-            for row in _rows(self.dataset, indices)
+            for row in fetch_rows(self.dataset, indices)
         ]

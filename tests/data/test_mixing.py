@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader, Dataset
 from transformers import default_data_collator
 
-from hf_oe.data.mixing import PairCollator, PairedDataset, PairSampler, Unlabelled, seeded
+from hf_oe.data.mixing import BATCH_INFO, PairCollator, PairedDataset, PairSampler, Unlabelled, seeded
 
 
 class Numbers(Dataset):
@@ -103,7 +103,7 @@ def test_without_outliers_a_batch_is_what_the_collator_makes():
     sampler = PairSampler(6, None, 3, 0, seed=0)
     dataset = PairedDataset(Numbers(6, label=2), None)
     for batch in DataLoader(dataset, 3, sampler=sampler, collate_fn=PairCollator(default_data_collator)):
-        assert set(batch) == {"value", "noise", "labels"} and batch["labels"].tolist() == [2, 2, 2]
+        assert set(batch) == {"value", "noise", "labels", BATCH_INFO} and batch["labels"].tolist() == [2, 2, 2]
 
 
 def test_both_halves_of_a_text_batch_are_padded_to_one_length():
