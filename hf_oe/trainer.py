@@ -219,12 +219,12 @@ class OETrainer(HubMixin, CompleteCheckpoints):
 
     def training_step(self, model, inputs, num_items_in_batch=None):
         """The Trainer's, with an eye on the loss: see `on_nonfinite_loss`."""
-        parts = self._loss_parts, self._loss_parts_count
-        self._loss_parts = dict(self._loss_parts)
+        parts, count = dict(self._loss_parts), self._loss_parts_count
         loss = super().training_step(model, inputs, num_items_in_batch)
-        batch = self._ledger.next_batch()
-        if not self._nonfinite.check(loss, self.args, self.state.global_step + 1, batch):
-            self._loss_parts, self._loss_parts_count = parts
+        if not self._nonfinite.check(loss, self.args, self.state.global_step + 1, self._ledger.next_batch()):
+            # The names stay, so that all processes log the same ones.
+            parts = {name: parts.get(name, torch.zeros_like(value)) for name, value in self._loss_parts.items()}
+            self._loss_parts, self._loss_parts_count = parts, count
         return loss
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
@@ -267,9 +267,12 @@ class OETrainer(HubMixin, CompleteCheckpoints):
         Also `outliers_skipped`, the number of unreadable outliers left out so far by all processes, and
         `steps_skipped`, that of steps left out for a NaN or infinite loss, where there are any.
         """
-        if "loss" in logs and self._loss_parts:
+        if "loss" in logs and self.outlier_dataset is not None:
             for name, total in self._loss_parts.items():
-                logs[f"loss_{name}"] = self.accelerator.gather(total / self._loss_parts_count).mean().item()
+                sums = torch.stack([total, torch.full_like(total, self._loss_parts_count)])
+                total, count = self.accelerator.gather(sums[None]).sum(0).tolist()
+                if count:
+                    logs[f"loss_{name}"] = total / count
             self._loss_parts, self._loss_parts_count = {}, 0
             skipped = torch.tensor([self._ledger.skipped], device=self.args.device)
             counts = {

@@ -159,7 +159,7 @@ def test_weight_decay_on_every_parameter_if_asked(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "outliers", "message"),
     [
-        ({"dataloader_num_workers": 1}, outlier_stream(4), "`dataloader_num_workers` must be 0"),
+        ({"dataloader_num_workers": 2}, outlier_stream(4), "`dataloader_num_workers` must be 0 or 1"),
         ({"label_smoothing_factor": 0.1}, Vectors(3), "`label_smoothing_factor`"),
         ({"train_sampling_strategy": "sequential"}, Vectors(3), "`train_sampling_strategy` must be 'random'"),
         ({}, Vectors(0), "`outlier_dataset` is empty"),
