@@ -7,6 +7,8 @@ pictures of any size and cuts a new crop each time one is drawn.
 
 from __future__ import annotations
 
+import logging
+import warnings
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +21,12 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import ConcatDataset, Dataset
 
+from .faults import UNREADABLE, TooManyUnreadableError, describe, is_unreadable
+
 if TYPE_CHECKING:
     import datasets
+
+logger = logging.getLogger(__name__)
 
 _MODES = {1: "L", 3: "RGB"}
 
@@ -75,6 +81,7 @@ def prepare_images(
     num_channels: int = 3,
     image_column: str = "image",
     label_column: str = "label",
+    max_unreadable: float = 0.0,
 ) -> datasets.Dataset:
     """Decodes every image once, to uint8 pixels of one size, kept in the `datasets` cache.
 
@@ -82,6 +89,10 @@ def prepare_images(
         dataset: with an `image_column` of the feature type `datasets.Image` and, if labelled, integer labels.
         image_size: side in pixels; other sizes are resized (bilinear, short side) and cropped at the centre.
         num_channels: 1 for grey, 3 for colour.
+        max_unreadable: share of images that may be damaged, or so large that decoding them would exhaust the memory;
+            they are left out with a warning.
+
+    Raises `TooManyUnreadableError`, which names some of them, if there are more.
 
     Returns:
         A dataset with `pixels`, uint8 of length `num_channels * image_size * image_size` in the order (channel,
@@ -94,7 +105,8 @@ def prepare_images(
     features = {"pixels": datasets.List(datasets.Value("uint8"), length=image_size * image_size * num_channels)}
     if labelled:
         features["labels"] = datasets.Value("int64")
-    return dataset.map(
+    encoded = dataset.cast_column(image_column, datasets.Image(decode=False))
+    prepared = encoded.map(
         _decode_batch,
         batched=True,
         batch_size=500,
@@ -108,15 +120,44 @@ def prepare_images(
         },
         desc="Decoding images",
     )
+    if len(prepared) < len(dataset):
+        _report_unreadable(encoded[image_column], len(dataset) - len(prepared), max_unreadable)
+    return prepared
+
+
+def _report_unreadable(images: Sequence[dict[str, Any]], number: int, max_unreadable: float) -> None:
+    message = f"{number} of {len(images)} images cannot be decoded"
+    if number <= max_unreadable * len(images):
+        logger.warning("%s and are left out.", message)
+        return
+    found = ((row, decode(image)) for row, image in enumerate(images))
+    examples = [f"row {row} ({describe(image)})" for row, image in found if isinstance(image, Exception)]
+    raise TooManyUnreadableError(f"{message}, such as {'; '.join(examples[:3])}: mend them or leave them out.")
+
+
+def decode(image: dict[str, Any] | Image.Image) -> Image.Image | Exception:
+    """A picture from what `datasets` stores, or what is wrong with it: damaged, or a decompression bomb."""
+    import datasets
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return image if isinstance(image, Image.Image) else datasets.Image().decode_example(image)
+    except Exception as error:
+        if not is_unreadable(error):
+            raise
+        return error
 
 
 def _decode_batch(
     batch: dict[str, list], image_size: int, mode: str, image_column: str, label_column: str | None
 ) -> dict[str, Any]:
-    pixels = [_planes(_resized(image, image_size).convert(mode)) for image in batch[image_column]]
-    decoded: dict[str, Any] = {"pixels": np.stack(pixels).reshape(len(pixels), -1)}
+    images = [decode(image) for image in batch[image_column]]
+    readable = [place for place, image in enumerate(images) if not isinstance(image, Exception)]
+    pixels = [_planes(_resized(images[place], image_size).convert(mode)).ravel() for place in readable]
+    decoded: dict[str, Any] = {"pixels": np.stack(pixels) if pixels else []}
     if label_column:
-        decoded["labels"] = batch[label_column]
+        decoded["labels"] = [batch[label_column][place] for place in readable]
     return decoded
 
 
@@ -275,12 +316,22 @@ def stream_photographs(
     transform: BatchTransform,
     image_column: str = "image",
 ) -> datasets.IterableDataset:
-    """What `PhotographDataset` is to a dataset, to a stream: a new random crop of each picture as it passes."""
+    """What `PhotographDataset` is to a dataset, to a stream: a new random crop of each picture as it passes.
 
-    def crop(image: Image.Image) -> dict[str, Tensor]:
+    A picture that cannot be decoded becomes a row that says so, under the key `UNREADABLE`.
+    """
+
+    import datasets
+
+    def crop(encoded: dict[str, Any] | Image.Image) -> dict[str, Any]:
+        image = decode(encoded)
+        if isinstance(image, Exception):
+            return {UNREADABLE: describe(image)}
         pixels = _random_crop(image.convert(_MODES[num_channels]), image_size)
         return {"pixel_values": transform(pixels[None])[0]}
 
+    if dataset.features is not None and isinstance(dataset.features.get(image_column), datasets.Image):
+        dataset = dataset.cast_column(image_column, datasets.Image(decode=False))
     return dataset.map(crop, input_columns=image_column, remove_columns=dataset.column_names)
 
 
