@@ -36,6 +36,13 @@ class ImageExperimentArguments(ContextArguments, ExperimentArguments):
     exclude: str | None = field(
         default=None, metadata={"help": "Boolean column of the outlier sets; rows where it is true are left out."}
     )
+    outlier_shares: list[float] | None = field(
+        default=None,
+        metadata={
+            "help": "How much of each set of --outliers is drawn, such as 0.9 0.1 (default: as much as there is, "
+            "or equal shares if one is streamed)."
+        },
+    )
     outlier_crop: Literal["auto", "random", "center"] = field(
         default="auto",
         metadata={
@@ -124,6 +131,8 @@ def image_experiment(
             outlier_crop=args.outlier_crop,
             hold_out=args.hold_out,
             remove_copies=args.decontaminate,
+            outlier_shares=args.outlier_shares,
+            max_unreadable=training_args.max_unreadable_outliers,
         )
     return Experiment(
         name=protocol.name,

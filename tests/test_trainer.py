@@ -7,6 +7,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from hf_oe import OETrainer, OETrainingArguments
 from hf_oe.config import oe_settings
+from hf_oe.data.streams import OutlierMixture
 from hf_oe.objectives import OBJECTIVES, uniform
 
 from .tiny import OUTLIERS, KillAt, Killed, TinyClassifier, Vectors, outlier_stream, tiny_model, tiny_trainer, weights
@@ -248,3 +249,39 @@ def test_an_objective_gets_its_settings_and_what_it_asks_for(tmp_path):
 def test_unknown_settings_of_an_objective_are_named(tmp_path, given, message):
     with pytest.raises(ValueError, match=message):
         OETrainingArguments(str(tmp_path), objective_kwargs=given)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_logged_means_and_weights_do_not_depend_on_where_a_run_was_stopped_or_on_reading_ahead(tmp_path, workers):
+    def mixture():
+        return OutlierMixture([outlier_stream(50, shards=5), Vectors(20, shift=-3.0, labelled=False)], [0.8, 0.2])
+
+    settings = {"num_train_epochs": 2, "logging_steps": 5, "save_steps": 3, "outlier_shuffle_block": 20}
+    whole = tiny_trainer(tmp_path / "whole", mixture(), **settings)
+    whole.train()
+    settings["dataloader_num_workers"] = workers
+    for step in (4, 7, 11):
+        folder = tmp_path / f"killed_{step}"
+        with pytest.raises(Killed):
+            tiny_trainer(folder, mixture(), callbacks=[KillAt(step)], **settings).train()
+        resumed = tiny_trainer(folder, mixture(), **settings)
+        resumed.train(resume_from_checkpoint=True)
+        assert_same_weights(weights(resumed), weights(whole))
+        kept = [
+            [{key: log[key] for key in log if key == "step" or "loss" in key} for log in run.state.log_history[:2]]
+            for run in (whole, resumed)
+        ]
+        assert kept[0] == kept[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"outlier_shuffle_block": 0}, "`outlier_shuffle_block` must be at least 1"),
+        ({"max_unreadable_outliers": 5.0}, "`max_unreadable_outliers` must be a fraction"),
+        ({"on_nonfinite_loss": "ignore"}, "`on_nonfinite_loss` must be 'stop' or 'skip', got 'ignore'"),
+    ],
+)
+def test_bad_arguments_about_faults_are_named(tmp_path, settings, message):
+    with pytest.raises(ValueError, match=message):
+        OETrainingArguments(str(tmp_path), **settings)

@@ -21,11 +21,13 @@ from .images import (
     ConcatImages,
     ImageDataset,
     PhotographDataset,
+    decode,
     prepare_images,
     stream_photographs,
 )
 from .packaged import PACKAGED, load_packaged
 from .reachable import load_reachable
+from .streams import OutlierMixture
 
 
 @dataclass
@@ -63,6 +65,8 @@ def load_image_sets(
     outlier_crop: str = "auto",
     hold_out: int | None = None,
     remove_copies: bool = False,
+    outlier_shares: Sequence[float] | None = None,
+    max_unreadable: float = 0.05,
     seed: int = 0,
 ) -> ImageSets:
     """Loads and prepares everything; a test corpus out of reach is left out with a warning.
@@ -75,6 +79,9 @@ def load_image_sets(
         hold_out: number of training examples to set aside; by default the protocol's, at most a tenth of them all.
         remove_copies: whether outliers that are copies of in-distribution or test images are dropped, see
             `hf_oe.data.decontaminate`.
+        outlier_shares: how much of each outlier set is drawn; by default as much as there is of it, or equal shares
+            if one is streamed.
+        max_unreadable: share of an outlier set's images that may be damaged; they are left out.
 
     Raises `CorpusNotFoundError` if the in-distribution set, an outlier set or all test corpora are out of reach.
     """
@@ -114,9 +121,10 @@ def load_image_sets(
             {
                 source: made[source]
                 if source in made
-                else _outlier_images(raw_outliers[source], protocol, outlier_crop)
+                else _outlier_images(raw_outliers[source], protocol, outlier_crop, max_unreadable)
                 for source in outliers
-            }
+            },
+            outlier_shares,
         ),
         ood=ood,
         left_out=left_out,
@@ -134,8 +142,10 @@ def _load(source: str, split: str, data_dir: str | None) -> datasets.Dataset:
     return parts[0] if len(parts) == 1 else datasets.concatenate_datasets(parts)
 
 
-def _prepared(dataset: datasets.Dataset, protocol: ImageProtocol, transform: BatchTransform) -> ImageDataset:
-    prepared = prepare_images(dataset, protocol.image_size, protocol.num_channels)
+def _prepared(
+    dataset: datasets.Dataset, protocol: ImageProtocol, transform: BatchTransform, max_unreadable: float = 0.0
+) -> ImageDataset:
+    prepared = prepare_images(dataset, protocol.image_size, protocol.num_channels, max_unreadable=max_unreadable)
     return ImageDataset(prepared, protocol.image_size, protocol.num_channels, transform)
 
 
@@ -200,25 +210,27 @@ def _remove_copies(
 
 
 def _outlier_images(
-    dataset: datasets.Dataset | datasets.IterableDataset, protocol: ImageProtocol, crop: str
+    dataset: datasets.Dataset | datasets.IterableDataset, protocol: ImageProtocol, crop: str, max_unreadable: float
 ) -> Dataset:
     transform = BatchTransform(protocol.mean, protocol.std, protocol.outlier_crop_padding, protocol.outlier_flip)
     if isinstance(dataset, datasets.IterableDataset):
         return stream_photographs(dataset, protocol.image_size, protocol.num_channels, transform)
     if crop == "random" or (crop == "auto" and _are_photographs(dataset, 2 * protocol.image_size)):
         return PhotographDataset(dataset, protocol.image_size, protocol.num_channels, transform)
-    return _prepared(dataset, protocol, transform)
+    return _prepared(dataset, protocol, transform, max_unreadable)
 
 
-def _joined(parts: dict[str, Dataset]) -> Dataset:
+def _joined(parts: dict[str, Dataset], shares: Sequence[float] | None) -> Dataset | OutlierMixture:
     if len(parts) == 1:
         return next(iter(parts.values()))
-    if not all(has_length(part) for part in parts.values()):
-        raise ValueError(f"`outliers` {', '.join(parts)} cannot be mixed, since one is streamed: name that one alone.")
+    if shares is not None or not all(has_length(part) for part in parts.values()):
+        return OutlierMixture(list(parts.values()), shares)
     return ConcatImages(parts.values())
 
 
 def _are_photographs(dataset: datasets.Dataset, side: int) -> bool:
     """Whether most of the first pictures are at least `side` pixels on their short side."""
-    sides = sorted(min(image.size) for image in dataset[:15]["image"])
+    first = dataset.select(range(min(15, len(dataset)))).cast_column("image", datasets.Image(decode=False))
+    images = [decode(image) for image in first["image"]]
+    sides = sorted(min(image.size) for image in images if not isinstance(image, Exception)) or [0]
     return sides[len(sides) // 2] >= side

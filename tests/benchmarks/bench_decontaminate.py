@@ -14,7 +14,7 @@ import io
 import resource
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import datasets
@@ -22,6 +22,8 @@ import numpy as np
 from PIL import Image
 
 from hf_oe.data.decontaminate import decontaminate
+
+from .results import Result, table
 
 
 def jpeg(image: Image.Image) -> Image.Image:
@@ -67,7 +69,7 @@ def as_dataset(images: list[Image.Image]) -> datasets.Dataset:
     return datasets.Dataset.from_dict({"image": images}, features=datasets.Features({"image": datasets.Image()}))
 
 
-def print_recall(train: datasets.Dataset, rng: np.random.Generator) -> None:
+def recall(train: datasets.Dataset, rng: np.random.Generator) -> Iterator[Result]:
     kinds = alterations(rng)
     names = np.repeat(list(kinds), 2000 // len(kinds))
     rows = rng.choice(len(train), len(names), replace=False)
@@ -75,19 +77,18 @@ def print_recall(train: datasets.Dataset, rng: np.random.Generator) -> None:
         kinds[name](image.convert("RGB")) for name, image in zip(names, train[rows.tolist()]["image"], strict=True)
     ]
     _, report = decontaminate(as_dataset(planted), train)
-    found = Counter(names[match.index] for match in report.matches)
-    right = Counter(names[match.index] for match in report.matches if match.corpus_index == rows[match.index])
-    print("\n| planted | copies | found | matched to the original |\n| --- | ---: | ---: | ---: |")
+    found = Counter(names[match.index] for match in report.matches if match.corpus_index == rows[match.index])
     for name in kinds:
         total = (names == name).sum()
-        print(f"| {name} | {total} | {found[name] / total:.2%} | {right[name] / total:.2%} |")
+        yield Result(
+            name, "matched to the original / planted", found[name] / total, at_least=1 if name == "exact" else 0.99
+        )
 
 
-def print_false_removals(train: datasets.Dataset, innocents: dict[str, datasets.Dataset | np.ndarray]) -> None:
-    print("\n| innocent outliers | examples | removed |\n| --- | ---: | ---: |")
+def false_removals(train: datasets.Dataset, innocents: dict[str, datasets.Dataset | np.ndarray]) -> Iterator[Result]:
     for name, outliers in innocents.items():
         _, report = decontaminate(outliers, train)
-        print(f"| {name} | {len(outliers)} | {len(report.matches) / len(outliers):.3%} |")
+        yield Result(f"innocent {name}", "removed / all", len(report.matches) / len(outliers), at_most=0.001)
 
 
 def print_large(train: datasets.Dataset, photographs: list[Image.Image], rng: np.random.Generator) -> None:
@@ -103,26 +104,35 @@ def print_large(train: datasets.Dataset, photographs: list[Image.Image], rng: np
     print(f"others removed: {sum(match.index >= 5000 for match in report.matches)}")
 
 
+def load(data_dir: Path, name: str, split: str) -> datasets.Dataset:
+    path = data_dir / name / f"{split}.parquet"
+    return datasets.load_dataset("parquet", data_files=str(path), split="train")
+
+
+def photographs_of(data_dir: Path) -> list[Image.Image]:
+    return [image.convert("RGB") for image in load(data_dir, "imagenet_sample", "train")["image"]]
+
+
+def results(data_dir: Path | None) -> Iterator[Result]:
+    if data_dir is None:
+        return
+    rng, train = np.random.default_rng(0), load(data_dir, "cifar10", "train")
+    yield from recall(train, rng)
+    innocents = {name: load(data_dir, name, "test") for name in ("game_textures", "omniglot")}
+    innocents["imagenet_sample crops"] = random_crops(photographs_of(data_dir), 10_000, rng)
+    yield from false_removals(train, innocents)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data_dir", type=Path)
     parser.add_argument("--large", action="store_true")
     arguments = parser.parse_args()
-    rng = np.random.default_rng(0)
-
-    def load(name: str, split: str) -> datasets.Dataset:
-        path = arguments.data_dir / name / f"{split}.parquet"
-        return datasets.load_dataset("parquet", data_files=str(path), split="train")
-
-    train = load("cifar10", "train")
-    photographs = [image.convert("RGB") for image in load("imagenet_sample", "train")["image"]]
     if arguments.large:
-        print_large(train, photographs, rng)
-        return
-    print_recall(train, rng)
-    innocents = {name: load(name, "test") for name in ("game_textures", "omniglot")}
-    innocents["imagenet_sample crops"] = random_crops(photographs, 10_000, rng)
-    print_false_removals(train, innocents)
+        train = load(arguments.data_dir, "cifar10", "train")
+        print_large(train, photographs_of(arguments.data_dir), np.random.default_rng(0))
+    else:
+        print(table(("decontaminate", result) for result in results(arguments.data_dir)))
 
 
 if __name__ == "__main__":

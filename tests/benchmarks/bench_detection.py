@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from hf_oe.detection import detection_metrics
 
+from .results import Result, table
 from .timing import median_seconds
 
 
-def main() -> None:
+def results(data_dir: Path | None = None) -> Iterator[Result]:
     generator = np.random.default_rng(0)
     smooth = generator.normal(size=1_000_000), generator.normal(1, size=200_000)
     cases = {
@@ -43,10 +47,12 @@ def main() -> None:
             repeats=9,
         )
         ours = seconds["ours"]
-        print(
-            f"{case:>24}: {1000 * ours:6.1f} ms; scikit-learn {seconds['scikit-learn'] / ours:5.1f} times as long; "
-            f"ours {ours / seconds['two sorts']:.1f} times as long as two sorts"
-        )
+        yield Result(case, "scikit-learn's three calls / ours", seconds["scikit-learn"] / ours, at_least=30)
+        yield Result(case, "ours / two numpy.sort", ours / seconds["two sorts"], at_most=5)
+
+
+def main() -> None:
+    print(table(("detection", result) for result in results(None)))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """Rows to an augmented, normalised float batch: our input path against per-image PIL transforms, one process.
 
-python -m tests.benchmarks.bench_images [FOLDER]     # of a cifar10 train.parquet; random images by default
+python -m tests.benchmarks.bench_images [DATA_DIR]     # with cifar10; random images by default
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import datasets
 import numpy as np
@@ -14,17 +16,19 @@ from PIL import Image
 from torchvision import transforms
 from transformers import default_data_collator
 
+from hf_oe.data.corpora import load_source
 from hf_oe.data.images import BatchTransform, ImageDataset, prepare_images
 
+from .results import Result, table
 from .timing import median_seconds
 
 _MEAN, _STD = (0.491, 0.482, 0.447), (0.247, 0.244, 0.262)
 
 
-def main() -> None:
+def results(data_dir: Path | None = None) -> Iterator[Result]:
     torch.set_num_threads(1)
-    if len(sys.argv) > 1:
-        dataset = datasets.load_dataset("parquet", data_files=f"{sys.argv[1]}/train.parquet", split="train")
+    if data_dir:
+        dataset = load_source("cifar10", "train", str(data_dir))
     else:
         images = np.random.default_rng(0).integers(0, 256, (5000, 32, 32, 3), dtype=np.uint8)
         dataset = datasets.Dataset.from_dict(
@@ -49,9 +53,11 @@ def main() -> None:
             "PIL": lambda: [torch.stack([per_image(image) for image in batch]) for batch in decoded],
         }
     )
-    count = sum(map(len, rows))
-    print(f"ours {count / seconds['ours']:,.0f} images/s, per-image PIL transforms {count / seconds['PIL']:,.0f}")
-    print(f"ratio {seconds['PIL'] / seconds['ours']:.1f}")
+    yield Result("augmented batches", "per-image PIL transforms / ours", seconds["PIL"] / seconds["ours"], at_least=10)
+
+
+def main() -> None:
+    print(table(("images", result) for result in results(Path(sys.argv[1]) if len(sys.argv) > 1 else None)))
 
 
 if __name__ == "__main__":

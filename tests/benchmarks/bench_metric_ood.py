@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import evaluate
@@ -9,10 +10,11 @@ import numpy as np
 
 from hf_oe.detection import detection_metrics
 
+from .results import Result, table
 from .timing import median_seconds
 
 
-def main() -> None:
+def results(data_dir: Path | None = None) -> Iterator[Result]:
     generator = np.random.default_rng(0)
     is_ood = generator.random(1_000_000) < 1 / 6
     scores = generator.normal(size=len(is_ood)) + is_ood
@@ -30,8 +32,11 @@ def main() -> None:
             },
             repeats=15,
         )
-        ratio = seconds["metrics/ood"] / seconds["direct"]
-        print(f"{case}: metrics/ood takes {ratio:.2f} times the direct call's {1000 * seconds['direct']:.1f} ms")
+        yield Result(case, "metrics/ood / direct call", seconds["metrics/ood"] / seconds["direct"], at_most=2)
+
+
+def main() -> None:
+    print(table(("metric_ood", result) for result in results(None)))
 
 
 if __name__ == "__main__":

@@ -8,9 +8,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+
+from .results import Result, table
 
 _BATCH_SIZE = 64
 _STEPS = 12
@@ -76,25 +79,28 @@ def measured(kind: str, path: Path) -> tuple[float, float]:
     return float(speed), float(peak)
 
 
-def main() -> None:
+def results(data_dir: Path | None = None) -> Iterator[Result]:
     with tempfile.TemporaryDirectory() as folder:
         small, large = Path(folder, "small.npy"), Path(folder, "large.npy")
         write_images(small, _SMALL)
         write_images(large, _LARGE)
         runs = {"in memory": ("memory", small), "small stream": ("stream", small), "4 GB stream": ("stream", large)}
-        results = {name: [] for name in runs}
+        found = {name: [] for name in runs}
         for _ in range(_REPEATS):
             for name, run in runs.items():
-                results[name].append(measured(*run))
-    medians = {
-        name: [statistics.median(column) for column in zip(*found, strict=True)] for name, found in results.items()
-    }
-    for name, (speed, peak) in medians.items():
-        print(f"{name:12}  {speed:7.0f} images a CPU second  {peak:6.0f} MiB peak")
-    print(
-        f"4 GB stream: {medians['4 GB stream'][0] / medians['in memory'][0]:.2f} times the speed of the set in memory,"
+                found[name].append(measured(*run))
+    speed, peak = (
+        {name: statistics.median(pair[place] for pair in pairs) for name, pairs in found.items()} for place in (0, 1)
     )
-    print(f"{medians['4 GB stream'][1] - medians['small stream'][1]:+.0f} MiB against the small stream")
+    yield Result(
+        "images a CPU second", "4 GB stream / in memory", speed["4 GB stream"] / speed["in memory"], at_least=0.8
+    )
+    growth = peak["4 GB stream"] - peak["small stream"]
+    yield Result("peak memory", "4 GB stream - 31 MB stream, MiB", growth, at_most=300)
+
+
+def main() -> None:
+    print(table(("streaming", result) for result in results()))
 
 
 if __name__ == "__main__":

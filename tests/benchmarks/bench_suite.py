@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import torch
 from torch.utils.data import DataLoader
 from transformers import default_data_collator
@@ -10,10 +13,11 @@ from hf_oe.data.synthetic import SyntheticDataset
 from hf_oe.models import create_classifier
 from hf_oe.suite import OODSuite
 
+from .results import Result, table
 from .timing import median_seconds
 
 
-def main() -> None:
+def results(data_dir: Path | None = None) -> Iterator[Result]:
     model = create_classifier("oe_mnist_convnet", 10).eval()
     images = [SyntheticDataset("uniform", 2000, 28, 1, "unit", seed) for seed in range(8)]
     for dataset in images:
@@ -28,7 +32,12 @@ def main() -> None:
                 model(**batch)
 
     seconds = median_seconds({"suite": lambda: suite.evaluate(model, images[0], corpora), "forward pass": forward})
-    print(f"the suite takes {seconds['suite'] / seconds['forward pass']:.2f} times one forward pass")
+    ratio = seconds["suite"] / seconds["forward pass"]
+    yield Result("7 corpora, 10 trials, 2 scores", "suite / one forward pass", ratio, at_most=1.3)
+
+
+def main() -> None:
+    print(table(("suite", result) for result in results(None)))
 
 
 if __name__ == "__main__":

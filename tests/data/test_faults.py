@@ -12,8 +12,7 @@ from hf_oe.data.corpora import load_source
 from hf_oe.data.faults import TooManyUnreadableError, UnreadableTally, fetch_readable_rows
 from hf_oe.data.images import BatchTransform, prepare_images, stream_photographs
 from hf_oe.data.streams import OutlierStream
-
-from ..tiny import Vectors, tiny_trainer
+from tests.tiny import Vectors, tiny_trainer
 
 
 class Faulty(Vectors):
@@ -100,7 +99,7 @@ def test_one_percent_of_unreadable_outliers_is_counted_exactly(tmp_path, make, w
 @pytest.mark.parametrize("make", OUTLIERS.values(), ids=OUTLIERS)
 def test_nothing_but_unreadable_outliers_is_an_error_in_the_first_batch(tmp_path, make):
     trainer = tiny_trainer(tmp_path, make(300, set(range(300))))
-    with pytest.raises(TooManyUnreadableError, match="cannot be read, such as .*cannot decode number"):
+    with pytest.raises(TooManyUnreadableError, match="be read, such as .*cannot decode number"):
         trainer.train()
     assert trainer.state.global_step == 0
 

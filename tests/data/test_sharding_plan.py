@@ -1,0 +1,82 @@
+"""The plan of recipes/accelerate/README.md in small: 64 ranks, shards in a multiple of them, shuffled blocks."""
+
+from collections import Counter
+
+import datasets
+import numpy as np
+import pytest
+
+from hf_oe.data.streams import OutlierStream
+
+RANKS, BATCH = 64, 8
+SHARDS, SHARD_SIZE = 5 * RANKS, 16
+
+
+def dataset(opened: Counter, shards: int = SHARDS, written: str = "as found") -> datasets.IterableDataset:
+    """Rows with their `source`: one a shard, or shuffled over all shards when they were written."""
+    size = shards * SHARD_SIZE
+    order = np.arange(size) if written == "as found" else np.random.default_rng(0).permutation(size)
+
+    def generate(shards):
+        for shard in shards:
+            opened[shard] += 1
+            for value in order[shard * SHARD_SIZE : (shard + 1) * SHARD_SIZE].tolist():
+                yield {"value": value, "source": value // SHARD_SIZE}
+
+    stream = datasets.IterableDataset.from_generator(generate, gen_kwargs={"shards": list(range(shards))})
+    return stream.shuffle(seed=0, buffer_size=1)
+
+
+def batches(
+    stream_of: datasets.IterableDataset, passes: int = 1, shuffle_block: int | None = SHARD_SIZE
+) -> np.ndarray:
+    """What 64 ranks draw: (step, rank, row, [value, source])."""
+    steps = passes * stream_of.num_shards * SHARD_SIZE // RANKS // BATCH
+    drawn = []
+    for rank in range(RANKS):
+        stream = OutlierStream(stream_of, rank, RANKS, shuffle_block=shuffle_block)
+        drawn.append([[(row["value"], row["source"]) for row in stream.take(BATCH)] for _ in range(steps)])
+    return np.array(drawn).transpose(1, 0, 2, 3)
+
+
+def test_every_shard_is_read_once_by_one_rank_and_every_outlier_drawn_once():
+    opened = Counter()
+    drawn = batches(dataset(opened))
+    assert len(np.unique(drawn[..., 0])) == drawn[..., 0].size == SHARDS * SHARD_SIZE
+    # A rank opens its next shard when it has drawn the last row, so the pass after this has begun for some.
+    assert set(opened.values()) <= {1, 2} and sum(opened.values()) <= SHARDS + RANKS
+
+
+@pytest.mark.parametrize("extra", [1, 37])
+def test_shards_in_no_multiple_of_the_ranks_are_drawn_once_but_read_by_all(extra):
+    opened = Counter()
+    drawn = batches(dataset(opened, SHARDS + extra))
+    size = (SHARDS + extra) * SHARD_SIZE
+    assert len(np.unique(drawn[..., 0])) == drawn[..., 0].size >= size - RANKS * BATCH
+    assert min(opened.values()) >= RANKS
+
+
+def test_the_second_pass_comes_in_another_order():
+    first, second = np.split(batches(dataset(Counter()), passes=2)[..., 0], 2)
+    assert np.array_equal(np.unique(first), np.unique(second))
+    assert (first == second).mean() < 0.1
+
+
+def same_source(drawn: np.ndarray) -> float:
+    """The share of pairs within a global batch that come from the same source; 1/320 in a perfect shuffle."""
+    shares = []
+    for step in drawn[..., 1].reshape(len(drawn), -1):
+        counts = np.bincount(step)
+        shares.append((counts * (counts - 1)).sum() / (len(step) * (len(step) - 1)))
+    return float(np.mean(shares))
+
+
+def test_a_global_batch_is_as_diverse_as_the_plan_says():
+    ideal = (SHARD_SIZE - 1) / (SHARDS * SHARD_SIZE - 1)
+    # As found, each rank's batch is of one shard: 64 sources a step, whatever the block within the shard.
+    assert same_source(batches(dataset(Counter()))) == pytest.approx((BATCH - 1) / (RANKS * BATCH - 1), rel=0.01)
+    # Blocks of four shards leave every fourth pair of a rank's batch from one shard.
+    blocks = same_source(batches(dataset(Counter()), shuffle_block=5 * SHARD_SIZE))
+    assert ideal < blocks < 0.3 * (BATCH - 1) / (RANKS * BATCH - 1)
+    # Shuffled when the shards are written, any order of reading is as good as a perfect shuffle.
+    assert same_source(batches(dataset(Counter(), written="shuffled"))) == pytest.approx(ideal, rel=0.15)
