@@ -113,7 +113,7 @@ def parse_with_config(
     parser.set_defaults(**COMMON_DEFAULTS, **defaults)
     namespace = parser.parse_args(argv)
     if namespace.config:
-        settings = yaml.safe_load(Path(namespace.config).read_text(encoding="utf-8"))
+        settings = _read_settings(namespace.config)
         unknown = sorted(set(settings) - set(vars(namespace)))
         if unknown:
             raise ValueError(f"{namespace.config} sets {unknown[0]!r}, which is no argument here: see --help.")
@@ -121,6 +121,17 @@ def parse_with_config(
         namespace = parser.parse_args(argv)
     del namespace.config
     return parser.parse_dict(vars(namespace))
+
+
+def _read_settings(path: str) -> dict[str, Any]:
+    """The arguments in a YAML or JSON file; raises `ValueError` if it holds anything else."""
+    try:
+        settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is no YAML or JSON file of arguments: {' '.join(str(error).split())}.") from error
+    if not isinstance(settings, dict) or not all(isinstance(name, str) for name in settings):
+        raise ValueError(f"{path} is no YAML or JSON file of arguments: it must hold one `name: value` a line.")
+    return settings
 
 
 @dataclass
