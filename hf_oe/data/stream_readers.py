@@ -135,11 +135,14 @@ class MapReader:
 
 
 def _has_shuffle_buffer(dataset: Any) -> bool:
-    """Whether a `datasets` stream shuffles through a buffer; `datasets` has no public question for it."""
+    """Whether a `datasets` stream shuffles through a buffer of more than one row, which only shuffles shards.
+
+    `datasets` has no public question for it.
+    """
     pending = [dataset._ex_iterable]
     while pending:
         iterable = pending.pop()
-        if "BufferShuffled" in type(iterable).__name__:
+        if getattr(iterable, "buffer_size", 1) > 1:
             return True
         pending += (
             [iterable.ex_iterable] if hasattr(iterable, "ex_iterable") else getattr(iterable, "ex_iterables", [])

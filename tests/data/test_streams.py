@@ -17,6 +17,10 @@ def numbers(size=10, shards=1):
     return datasets.IterableDataset.from_generator(generate, gen_kwargs={"bounds": bounds})
 
 
+def in_arrow():
+    return datasets.Dataset.from_dict({"value": range(10)}).to_iterable_dataset(num_shards=5)
+
+
 class PlainIterable:
     def __iter__(self):
         return iter({"value": value} for value in range(10))
@@ -27,6 +31,7 @@ STREAMS = {
     "sharded": lambda: numbers(shards=5),
     "shuffle buffer": lambda: numbers().shuffle(seed=1, buffer_size=4),
     "shuffled shards": lambda: numbers(shards=5).shuffle(seed=1, buffer_size=1),
+    "arrow": lambda: in_arrow().shuffle(seed=1, buffer_size=1),
     "mapped": lambda: numbers().map(lambda row: {"value": row["value"] * 2}),
     "plain iterable": PlainIterable,
 }
@@ -46,6 +51,13 @@ def test_resumes_at_the_very_example(make, place):
     resumed = OutlierStream(make())
     resumed.load_state_dict(state)
     assert values(resumed.take(13)) == expected
+
+
+@pytest.mark.parametrize("make", [lambda: numbers(shards=5), in_arrow])
+def test_streams_with_shuffled_shards_go_back_to_their_place_without_reading_up_to_it(make):
+    stream = OutlierStream(make().shuffle(seed=1, buffer_size=1))
+    stream.take(65)
+    assert stream.state_dict()["block"] > 0 and stream.state_dict()["reader"] is not None
 
 
 def test_a_pass_is_followed_by_the_next():
