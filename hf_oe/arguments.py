@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,14 +118,14 @@ class OETrainingArguments(TrainingArguments):
             )
         if self.on_nonfinite_loss not in ("stop", "skip"):
             raise ValueError(f"`on_nonfinite_loss` must be 'stop' or 'skip', got {self.on_nonfinite_loss!r}.")
-        if self.outlier_weight < 0:
-            raise ValueError(f"`outlier_weight` must not be negative, got {self.outlier_weight}.")
+        if not 0 <= self.outlier_weight < math.inf:
+            raise ValueError(f"`outlier_weight` must not be negative or infinite, got {self.outlier_weight}.")
         if not all(0 < level <= 1 for level in self.recall_level) or not self.recall_level:
             raise ValueError(f"`recall_level` must be fractions between 0 and 1, got {self.recall_level}.")
         if self.ood_trials < 1:
             raise ValueError(f"`ood_trials` must be at least 1, got {self.ood_trials}.")
-        if self.ood_base_rate <= 0:
-            raise ValueError(f"`ood_base_rate` must be greater than 0, got {self.ood_base_rate}.")
+        if not 0 < self.ood_base_rate < math.inf:
+            raise ValueError(f"`ood_base_rate` must be a number greater than 0, got {self.ood_base_rate}.")
 
 
 def _own_weight(objective: str) -> float:
@@ -136,7 +137,7 @@ def _objective_kwargs(objective: str, given: dict | str | None) -> dict[str, Any
     """Settings that the objective takes, from a dictionary or its JSON."""
     known = list(inspect.signature(OBJECTIVES[objective]).parameters)[3:]
     try:
-        settings = json.loads(given) if isinstance(given, str) else dict(given or {})
+        settings = dict(json.loads(given) if isinstance(given, str) else given or {})
     except (TypeError, ValueError) as error:
         raise ValueError(f"`objective_kwargs` must be a dictionary or its JSON, got {given!r}.") from error
     own = [name for name in known if name not in ("weight", *CONTEXT)]

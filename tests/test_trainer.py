@@ -195,7 +195,7 @@ def test_plain_training_arguments_are_refused(tmp_path):
         ({"outlier_weight": -1.0}, "`outlier_weight` must not be negative"),
         ({"recall_level": [95.0]}, "`recall_level` must be fractions"),
         ({"ood_trials": 0}, "`ood_trials` must be at least 1"),
-        ({"ood_base_rate": 0.0}, "`ood_base_rate` must be greater than 0"),
+        ({"ood_base_rate": 0.0}, "`ood_base_rate` must be a number greater than 0"),
     ],
 )
 def test_bad_arguments_are_named(tmp_path, settings, message):

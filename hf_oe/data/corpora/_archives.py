@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import logging
+import lzma
+import struct
 import tarfile
 import warnings
 import zipfile
@@ -17,7 +19,10 @@ from ._errors import CorruptFileError, corrupt_if
 
 logger = logging.getLogger(__name__)
 
-_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError)
+_DAMAGED = (
+    tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, struct.error,
+    EOFError, OverflowError, RuntimeError, ValueError,
+)  # fmt: skip
 
 
 class _StrictMember(tarfile.TarInfo):

@@ -30,6 +30,8 @@ def corrupt_if(path: str, *errors: type[Exception]) -> Iterator[None]:
     """Turns those errors of a reader into a `CorruptFileError` that names the file."""
     try:
         yield
+    except CorruptFileError:
+        raise
     except errors as error:
         raise CorruptFileError(path, f"{type(error).__name__}: {error}") from error
 

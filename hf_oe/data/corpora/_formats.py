@@ -8,6 +8,7 @@ import os
 import pickle
 import re
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -33,7 +34,8 @@ def read_idx(path: str) -> np.ndarray:
         raise CorruptFileError(
             path, f"{shape.prod():,} bytes of data were announced, {len(content) - header:,} are there"
         )
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+    with corrupt_if(path, ValueError):
+        return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 
 
 class _ArrayUnpickler(pickle.Unpickler):
@@ -53,6 +55,11 @@ class _ArrayUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which array data does not need")
 
 
+_PICKLE_ERRORS = (
+    pickle.UnpicklingError, AttributeError, EOFError, LookupError, MemoryError, OverflowError, TypeError, ValueError,
+)  # fmt: skip
+
+
 def read_cifar(path: str, names: tuple[str, ...]) -> Iterator[dict[bytes, Any]]:
     """The batches with those file names in a CIFAR archive, in that order.
 
@@ -61,7 +68,7 @@ def read_cifar(path: str, names: tuple[str, ...]) -> Iterator[dict[bytes, Any]]:
     """
     batches = {}
     for name, content in members(path, lambda name: name.rpartition("/")[2] in names):
-        with corrupt_if(f"{path}, member {name}", pickle.UnpicklingError, EOFError, ValueError, IndexError, TypeError):
+        with corrupt_if(f"{path}, member {name}", *_PICKLE_ERRORS):
             batch = _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
             batch[b"data"] = batch[b"data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
         batches[name.rpartition("/")[2]] = batch
@@ -100,7 +107,7 @@ def read_lmdb(path: str) -> Iterator[tuple[bytes, bytes]]:
 
 def npy_header(path: str) -> tuple[tuple[int, ...], int]:
     """Shape `(count, height, width[, channels])` of the uint8 images in a `.npy` file, and where the data begin."""
-    with corrupt_if(path, ValueError, EOFError, OSError):
+    with corrupt_if(path, ValueError, EOFError, OSError, OverflowError, SyntaxError, TypeError, tokenize.TokenError):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         shape, offset, in_order = array.shape, array.offset, array.flags.c_contiguous
     if (
@@ -156,7 +163,9 @@ def read_conllu(path: str) -> Iterator[tuple[dict[str, str], list[str]]]:
     """
     comments: dict[str, str] = {}
     words: list[str] = []
-    for number, line in enumerate([*Path(path).read_text(encoding="utf-8").splitlines(), ""], start=1):
+    with corrupt_if(path, UnicodeDecodeError):
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate([*lines, ""], start=1):
         if line.startswith("#"):
             key, _, value = line[1:].partition("=")
             comments[key.strip()] = value.strip()

@@ -11,10 +11,10 @@ from tarfile import TarError
 from typing import Any
 
 import datasets
-from pyarrow import ArrowInvalid
+from pyarrow import ArrowException
 
 from . import _npy
-from ._errors import CorpusNotFoundError, corrupt_if, explaining
+from ._errors import CorpusNotFoundError, CorruptFileError, corrupt_if, explaining
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +49,15 @@ def parquet_splits(folder: Path) -> dict[str, list[str]]:
 def load_files(kind: str, files: Iterable[str], split: str, streaming: bool) -> Any:
     """`datasets.load_dataset` of local files of one `kind` ("parquet", "webdataset" …); raises `CorruptFileError`."""
     files = list(files)
-    with corrupt_if(", ".join(files), ArrowInvalid, TarError), explaining(f"reading {files[0]}"):
-        return datasets.load_dataset(kind, data_files={split: files}, split=split, streaming=streaming)
+    names = ", ".join(files)
+    try:
+        with corrupt_if(names, ArrowException, TarError, UnicodeDecodeError), explaining(f"reading {files[0]}"):
+            return datasets.load_dataset(kind, data_files={split: files}, split=split, streaming=streaming)
+    except OSError as error:
+        # Arrow finds some kinds of damage only while reading, and calls that an error of input and output.
+        if type(error) is OSError and error.errno is None:
+            raise CorruptFileError(names, str(error)) from error
+        raise
 
 
 def matching_files(pattern: str) -> list[str]:
