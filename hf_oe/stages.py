@@ -120,7 +120,12 @@ def parse_with_config(
         parser.set_defaults(**settings)
         namespace = parser.parse_args(argv)
     del namespace.config
-    return parser.parse_dict(vars(namespace))
+    try:
+        return parser.parse_dict(vars(namespace))
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"An argument that takes a dictionary got {error.doc!r}, which is no JSON: {error}."
+        ) from error
 
 
 def _read_settings(path: str) -> dict[str, Any]:

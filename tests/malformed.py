@@ -142,7 +142,7 @@ def run_yaml(path: str) -> None:
 
 
 def read_config(path: str) -> None:
-    AutoConfig.from_pretrained(str(Path(path).parent))
+    AutoConfig.from_pretrained(str(Path(path).parent), trust_remote_code=False)
 
 
 def read_parquet(path: str) -> None:

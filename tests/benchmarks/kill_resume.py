@@ -75,7 +75,9 @@ class Run:
 
     def _train(self, rank: int) -> None:
         settings = {"max_steps": self.steps, "save_steps": 3, "save_total_limit": 2, "logging_steps": 7}
-        trainer = tiny_trainer(self.folder, OUTLIERS[self.outliers](), ddp_backend="gloo", **settings)
+        if self.processes > 1:
+            settings["ddp_backend"] = "gloo"
+        trainer = tiny_trainer(self.folder, OUTLIERS[self.outliers](), **settings)
         trainer.train(resume_from_checkpoint=last_good_checkpoint(self.folder))
         if rank == 0:
             losses = [

@@ -46,7 +46,8 @@ def members(path: str, wanted: Callable[[str], bool] = lambda name: True) -> Ite
     """
     with corrupt_if(path, *_DAMAGED):
         if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
+            # Offsets that lead out of the file are an OSError.
+            with corrupt_if(path, OSError), zipfile.ZipFile(path) as archive:
                 for name in archive.namelist():
                     if not name.endswith("/") and wanted(name):
                         yield name, archive.read(name)

@@ -26,7 +26,7 @@ def read_idx(path: str) -> np.ndarray:
     content = Path(path).read_bytes()
     with corrupt_if(path, EOFError, gzip.BadGzipFile, zlib.error):
         content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-    if content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
+    if len(content) < 4 or content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
         raise CorruptFileError(path, "it has no IDX header of unsigned bytes")
     header = 4 + 4 * content[3]
     shape = np.frombuffer(content, ">u4", content[3], offset=4).astype(int)
