@@ -46,7 +46,7 @@ def write_manifest(folder: str | os.PathLike) -> None:
     """Lists all files of a finished checkpoint, after they have reached the disk."""
     files = {}
     for path in sorted(Path(folder).rglob("*")):
-        if path.is_file():
+        if path.is_file() and path.name != MANIFEST:
             with open(path, "rb+") as file:
                 os.fsync(file.fileno())
             files[path.relative_to(folder).as_posix()] = _size_and_checksum(path)

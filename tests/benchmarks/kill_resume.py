@@ -9,6 +9,7 @@ several processes one of them is killed, and the others after it, as a launcher 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -126,8 +127,10 @@ def kill_test(folder: Path, outliers: str, processes: int, kills: int, steps: in
     whole.finish(whole.start())
     duration, expected = time.perf_counter() - start, whole.result()
     counts = {"kills": 0, "while a checkpoint was written": 0, "different": 0}
-    while counts["kills"] < kills:
-        run = Run(folder / f"killed_{counts['kills']}", outliers, processes, steps)
+    for attempt in itertools.count():
+        if counts["kills"] == kills:
+            return counts
+        run = Run(folder / f"killed_{attempt}", outliers, processes, steps)
         pids = run.start()
         time.sleep(generator.uniform(0, duration))
         if not kill(pids, generator.randrange(processes)):
@@ -136,7 +139,7 @@ def kill_test(folder: Path, outliers: str, processes: int, kills: int, steps: in
         counts["while a checkpoint was written"] += (run.folder / "_incomplete").exists()
         run.finish(run.start())
         counts["different"] += not same(run.result(), expected)
-    return counts
+    raise AssertionError
 
 
 def main(argv: Sequence[str] | None = None) -> None:
