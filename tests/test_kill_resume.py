@@ -1,8 +1,16 @@
-"""A few kills of the benchmark `tests.benchmarks.kill_resume`, and a short run of `tests.benchmarks.memory`."""
+"""Kills and signals in processes of their own, and memory: short runs of the benchmarks kill_resume and memory."""
+
+import os
+import signal
+import time
+from pathlib import Path
 
 import pytest
 
-from .benchmarks.kill_resume import OUTLIERS, kill_test
+from hf_oe.callbacks import REQUEUE_EXIT_CODE
+from hf_oe.checkpoints import last_good_checkpoint
+
+from .benchmarks.kill_resume import OUTLIERS, Run, kill_test
 from .benchmarks.memory import growth
 
 
@@ -10,6 +18,18 @@ from .benchmarks.memory import growth
 def test_runs_killed_at_random_moments_end_as_whole_ones_do(tmp_path, outliers):
     counts = kill_test(tmp_path, outliers, processes=1, kills=2, steps=30)
     assert counts["kills"] == 2 and counts["different"] == 0
+
+
+def test_a_signal_to_one_of_two_processes_stops_both_after_the_same_step(tmp_path):
+    run = Run(tmp_path / "run", "stream", processes=2, steps=3000)
+    pids = run.start()
+    while not last_good_checkpoint(run.folder):
+        time.sleep(0.05)
+    os.kill(pids[1], signal.SIGTERM)
+    run.finish(pids, expected=REQUEUE_EXIT_CODE)
+    saved = Path(last_good_checkpoint(run.folder))
+    assert {path.name for path in saved.glob("resume_state_*")} == {"resume_state_0.pt", "resume_state_1.pt"}
+    assert (run.folder / "errors").read_text().count(f"saving at step {saved.name.removeprefix('checkpoint-')}.") == 2
 
 
 def test_memory_does_not_grow_with_the_steps():

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import torch
 
+from hf_oe.callbacks import SaveOnSignal
 from hf_oe.checkpoints import last_good_checkpoint
 
 from ..tiny import Vectors, outlier_stream, tiny_trainer, weights
@@ -48,10 +49,10 @@ class Run:
         port = _free_port()
         return [self._fork(rank, port) for rank in range(self.processes)]
 
-    def finish(self, pids: Sequence[int]) -> None:
-        """Waits for all of them; raises `RuntimeError` if one failed."""
+    def finish(self, pids: Sequence[int], expected: int = 0) -> None:
+        """Waits for all of them; raises `RuntimeError` if one ends with another exit code than expected."""
         codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
-        if any(codes):
+        if set(codes) != {expected}:
             raise RuntimeError(f"The run in {self.folder} ended with {codes}: {(self.folder / 'errors').read_text()}")
 
     def _fork(self, rank: int, port: int) -> int:
@@ -69,6 +70,8 @@ class Run:
                 os.environ["ACCELERATE_USE_CPU"] = "true"
             self._train(rank)
             code = 0
+        except SystemExit as stopped:
+            code = stopped.code
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
@@ -78,7 +81,7 @@ class Run:
         settings = {"max_steps": self.steps, "save_steps": 3, "save_total_limit": 2, "logging_steps": 7}
         if self.processes > 1:
             settings["ddp_backend"] = "gloo"
-        trainer = tiny_trainer(self.folder, OUTLIERS[self.outliers](), **settings)
+        trainer = tiny_trainer(self.folder, OUTLIERS[self.outliers](), callbacks=[SaveOnSignal()], **settings)
         trainer.train(resume_from_checkpoint=last_good_checkpoint(self.folder))
         if rank == 0:
             losses = [

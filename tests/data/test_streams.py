@@ -17,8 +17,8 @@ def numbers(size=10, shards=1):
     return datasets.IterableDataset.from_generator(generate, gen_kwargs={"bounds": bounds})
 
 
-def in_arrow():
-    return datasets.Dataset.from_dict({"value": range(10)}).to_iterable_dataset(num_shards=5)
+def in_arrow(size=10):
+    return datasets.Dataset.from_dict({"value": range(size)}).to_iterable_dataset(num_shards=5)
 
 
 class PlainIterable:
@@ -53,11 +53,15 @@ def test_resumes_at_the_very_example(make, place):
     assert values(resumed.take(13)) == expected
 
 
-@pytest.mark.parametrize("make", [lambda: numbers(shards=5), in_arrow])
+@pytest.mark.parametrize("make", [lambda: numbers(200, shards=5), lambda: in_arrow(200)])
 def test_streams_with_shuffled_shards_go_back_to_their_place_without_reading_up_to_it(make):
     stream = OutlierStream(make().shuffle(seed=1, buffer_size=1))
-    stream.take(65)
-    assert stream.state_dict()["block"] > 0 and stream.state_dict()["reader"] is not None
+    stream.take(350)
+    state = stream.state_dict()
+    assert state["block"] == 2 and state["reader"] is not None
+    resumed = OutlierStream(make().shuffle(seed=1, buffer_size=1))
+    resumed.load_state_dict(state)
+    assert resumed.take(200) == stream.take(200)
 
 
 def test_a_pass_is_followed_by_the_next():
