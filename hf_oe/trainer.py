@@ -267,7 +267,7 @@ class OETrainer(HubMixin, CompleteCheckpoints):
         Also `outliers_skipped`, the number of unreadable outliers left out so far by all processes, and
         `steps_skipped`, that of steps left out for a NaN or infinite loss, where there are any.
         """
-        if "loss" in logs and self.outlier_dataset is not None:
+        if "loss" in logs and (self._loss_parts or self.outlier_dataset is not None):
             for name, total in self._loss_parts.items():
                 sums = torch.stack([total, torch.full_like(total, self._loss_parts_count)])
                 total, count = self.accelerator.gather(sums[None]).sum(0).tolist()

@@ -105,7 +105,7 @@ def prepare_images(
     features = {"pixels": datasets.List(datasets.Value("uint8"), length=image_size * image_size * num_channels)}
     if labelled:
         features["labels"] = datasets.Value("int64")
-    encoded = dataset.cast_column(image_column, datasets.Image(decode=False))
+    encoded = _undecoded(dataset, image_column)
     prepared = encoded.map(
         _decode_batch,
         batched=True,
@@ -123,6 +123,15 @@ def prepare_images(
     if len(prepared) < len(dataset):
         _report_unreadable(encoded[image_column], len(dataset) - len(prepared), max_unreadable)
     return prepared
+
+
+def _undecoded(dataset: Any, image_column: str) -> Any:
+    """The dataset or stream with its images as they are stored, so that a damaged one does not end the reading."""
+    import datasets
+
+    if dataset.features is None or not isinstance(dataset.features.get(image_column), datasets.Image):
+        return dataset
+    return dataset.cast_column(image_column, datasets.Image(decode=False))
 
 
 def _report_unreadable(images: Sequence[dict[str, Any]], number: int, max_unreadable: float) -> None:
@@ -321,8 +330,6 @@ def stream_photographs(
     A picture that cannot be decoded becomes a row that says so, under the key `UNREADABLE`.
     """
 
-    import datasets
-
     def crop(encoded: dict[str, Any] | Image.Image) -> dict[str, Any]:
         image = decode(encoded)
         if isinstance(image, Exception):
@@ -330,9 +337,7 @@ def stream_photographs(
         pixels = _random_crop(image.convert(_MODES[num_channels]), image_size)
         return {"pixel_values": transform(pixels[None])[0]}
 
-    if dataset.features is not None and isinstance(dataset.features.get(image_column), datasets.Image):
-        dataset = dataset.cast_column(image_column, datasets.Image(decode=False))
-    return dataset.map(crop, input_columns=image_column, remove_columns=dataset.column_names)
+    return _undecoded(dataset, image_column).map(crop, input_columns=image_column, remove_columns=dataset.column_names)
 
 
 class ImageProcessorCollator:
