@@ -6,7 +6,8 @@
 Fine-tunes the model on your text (or takes `--baseline` as it is), then exposes it to outliers, evaluates both and
 prints the table of before and after; model, card, plots, flagged passages and `ood_results.json` are in `output_dir`.
 Texts are corpus names, .txt files (a text a line), parquet files with a column `text`, or Hub datasets. A model type
-such as `--architecture gpt2 --config_overrides n_layer=2,n_embd=128,n_head=4` is trained from scratch.
+is trained from scratch: `--architecture gpt2 --config_overrides n_layer=2,n_embd=128,n_head=4`, while
+`--architecture openai-community/gpt2` is the pretrained model.
 """
 
 from hf_oe.language_experiment import parse_arguments, run_language_experiment
