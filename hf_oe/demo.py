@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 from transformers import AutoConfig
 from transformers.utils import cached_file
 
@@ -66,14 +67,13 @@ def examine(
             warnings.simplefilter("ignore", UserWarning)  # that there is no threshold, the verdict says
             result = detector(source)
     except ValueError as error:
-        return f"**This will not do.** {error}", None
+        # Of the path, only the name means anything to the person.
+        return f"**This will not do.** {str(error).replace(str(source), Path(str(source)).name)}", None
     shifted = np.exp(logits[0] - logits[0].max())
     threshold = _stored_threshold(detector)
     lines = [
-        _verdict(result, threshold),
-        "| | |",
-        "| --- | ---: |",
         f"| Label | **{result['label']}** |",
+        "| --- | ---: |",
         f"| Confidence before calibration | {shifted.max() / shifted.sum():.1%} |",
         f"| Confidence after calibration (temperature {oe_temperature(detector.model):.3g}) | {result['score']:.1%} |",
         f"| Anomaly score (`{oe_score(detector.model)}`) | {result['anomaly_score']:.4g} |",
@@ -83,8 +83,7 @@ def examine(
         lines.append(f"| More anomalous than | {share:.0%} of in-distribution examples |")
     if threshold is not None:
         lines.append(f"| Flagged from | {threshold:.4g} |")
-    # A blank line ends the verdict, before the table.
-    text = "\n".join([lines[0], "", *lines[1:]])
+    text = "\n".join([_verdict(result, threshold), "", *lines])
     return text, _figure(histogram, result["anomaly_score"], threshold) if histogram else None
 
 
@@ -120,7 +119,7 @@ def _figure(histogram: Mapping[str, Any], score: float, threshold: float | None)
         axes.axvline(threshold, color="0.2", linewidth=1, linestyle="--", label="threshold")
     axes.set(xlabel=f"Anomaly score ({histogram['score']})", ylabel="Share, square root", yticks=())
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
     return figure
 
 
@@ -148,7 +147,7 @@ def build(model: str, trust_remote_code: bool = False) -> gradio.Blocks:
                 button = gradio.Button("Examine", variant="primary")
             with gradio.Column(min_width=280):
                 answer = gradio.Markdown(elem_id="answer")
-                figure = gradio.Plot(label="Its score among those of in-distribution examples", show_label=True)
+                figure = gradio.Plot(show_label=False)
 
         def respond(given: Any) -> tuple[Any, ...]:
             return examine(detector, histogram, given)
@@ -161,13 +160,14 @@ def build(model: str, trust_remote_code: bool = False) -> gradio.Blocks:
 
 
 def _thumbnail(path: str | None) -> Any:
-    """The picture, small; nothing where there is none to show."""
+    """The picture, reduced, or enlarged pixel by pixel where it is tiny; nothing where there is none to show."""
     try:
         image = read_image(path)
     except ValueError:
         return None
     image.thumbnail((480, 480))
-    return image
+    enlarged = max(1, 240 // max(image.size))
+    return image.resize((image.width * enlarged, image.height * enlarged), Image.Resampling.NEAREST)
 
 
 def write_space(model: str, folder: str | Path) -> None:
