@@ -15,6 +15,8 @@ from hf_oe.hub import describe_results, save_for_hub
 from hf_oe.models import SmallImageProcessor, create_classifier
 from hf_oe.suite import OODSuite
 
+from .tiny import tiny_reader
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -76,6 +78,13 @@ def test_a_wrong_file_gets_a_sentence(folder, picture, write):
     text, figure = examine(detector, histogram, str(picture))
     assert text.startswith("**This will not do.** The image 'picture.png'") and figure is None
     assert examine(detector, histogram, None) == ("Drop a file first.", None)
+
+
+def test_texts_are_examined_and_blank_ones_get_a_sentence():
+    reader = tiny_reader()
+    text, _ = examine(reader, None, "a film of rare beauty")
+    assert "| Label |" in text and "## No verdict" in text
+    assert examine(reader, None, "  ") == ("**This will not do.** The text is empty: give at least one word.", None)
 
 
 def test_a_missing_model_or_extra_ends_in_a_sentence(folder, monkeypatch, tmp_path):

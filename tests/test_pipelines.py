@@ -5,18 +5,17 @@ import warnings
 import datasets
 import numpy as np
 import pytest
-import tokenizers
 import torch
 from PIL import Image
-from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
 from hf_oe import fit_threshold, pipeline
 from hf_oe.config import update_oe_settings
 from hf_oe.models import SmallImageProcessor, create_classifier
 from hf_oe.scores import SCORES
 
+from .tiny import tiny_reader
+
 KEYS = {"label", "score", "anomaly_score", "is_anomalous"}
-WORDS = "a film of rare beauty and dull noise".split()
 
 
 def pictures(count, size=40, seed=0):
@@ -38,24 +37,7 @@ def detector():
 
 @pytest.fixture
 def reader():
-    torch.manual_seed(0)
-    vocabulary = {word: index for index, word in enumerate(["[PAD]", "[UNK]", *WORDS])}
-    words = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, unk_token="[UNK]"))
-    words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=words, unk_token="[UNK]", pad_token="[PAD]", model_max_length=16
-    )
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=16,
-        num_labels=4,
-    )
-    model = BertForSequenceClassification(config).eval()
-    return pipeline("ood-text-classification", model=model, tokenizer=tokenizer, device="cpu")
+    return tiny_reader()
 
 
 def test_the_score_is_calibrated_and_the_anomaly_score_is_not(detector):

@@ -6,13 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import tokenizers
 import torch
 from torch import nn
 from torch.utils.data import Dataset
-from transformers import PretrainedConfig, PreTrainedModel, TrainerCallback
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    TrainerCallback,
+)
 from transformers.modeling_outputs import ImageClassifierOutputWithNoAttention
 
-from hf_oe import OETrainer, OETrainingArguments
+from hf_oe import OETrainer, OETrainingArguments, pipeline
 
 SIZE, CLASSES = 6, 3
 
@@ -132,3 +140,26 @@ class KillAt(TrainerCallback):
 
 def weights(trainer: OETrainer) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in trainer.model.state_dict().items()}
+
+
+def tiny_reader() -> Any:
+    """A text pipeline that knows eight words and four classes."""
+    torch.manual_seed(0)
+    words = "a film of rare beauty and dull noise".split()
+    vocabulary = {word: index for index, word in enumerate(["[PAD]", "[UNK]", *words])}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", model_max_length=16
+    )
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=16,
+        num_labels=4,
+    )
+    model = BertForSequenceClassification(config).eval()
+    return pipeline("ood-text-classification", model=model, tokenizer=fast, device="cpu")
