@@ -28,6 +28,7 @@ def _with_gaussians(model: Any) -> Any:
         model.register_buffer("vos_count", weight.new_zeros(classes))
         model.register_buffer("vos_sum", weight.new_zeros(classes, width))
         model.register_buffer("vos_scatter", weight.new_zeros(width, width))
+        model.register_forward_hook(_tie_logistic)
     return model
 
 
@@ -63,6 +64,13 @@ def vos(
         parts["energy"] = weight * ready * in_distribution_mean(F.softplus(logit), is_outlier)
         parts["virtual"] = weight * ready * F.softplus(-virtual).mean()
     return parts
+
+
+def _tie_logistic(model: Any, _: Any, outputs: Any) -> Any:
+    """Adds nothing to the logits: DistributedDataParallel must see each parameter at work in the forward pass."""
+    nothing = 0.0 * sum(parameter.sum() for parameter in model.vos_logistic.parameters())
+    outputs["logits"] = outputs["logits"] + nothing.to(outputs["logits"])
+    return outputs
 
 
 def _logit(model: Any, logits: Tensor) -> Tensor:
