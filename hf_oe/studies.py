@@ -121,7 +121,7 @@ def few_shot_experiment(protocol: ImageProtocol, source: str, argv: Sequence[str
     """Exposes a pretrained transformer, fine-tuned on the in-distribution set, to `--shots` outliers a class.
 
     All other arguments are those of an image recipe; `--objective` is "reject" unless given, as in Exploring the
-    Limits of Out-of-Distribution Detection (Fort, Ren and Lakshminarayanan, NeurIPS 2021, section 5), whose score is
+    Limits of Out-of-Distribution Detection (Fort, Ren and Lakshminarayanan, NeurIPS 2021), whose score is
     the probability of the outlier classes. The size of the images is that of the model.
 
     Returns:

@@ -1,7 +1,7 @@
 """The confidence branch: the network learns to say how sure it is, and is told to be unsure of outliers.
 
 Learning Confidence for Out-of-Distribution Detection in Neural Networks (DeVries and Taylor, arXiv:1802.04865, 2018),
-equations 2 to 6; its exposure to outliers is that of Outlier Exposure (2018), section 4.2.3 and Table 3.
+section 2; its exposure to outliers is that of Outlier Exposure (2018), section 4.2.3 and Table 3.
 """
 
 from __future__ import annotations

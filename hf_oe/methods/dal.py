@@ -1,7 +1,7 @@
 """Distributional-augmented learning: exposure to the worst features in a Wasserstein ball around the outliers'.
 
 Learning to Augment Distributions for Out-of-Distribution Detection (Wang, Fang, Zhang, Liu, Li and Han, NeurIPS 2023),
-equations 7 to 9 and algorithm 1; defaults are those of the authors' code for CIFAR-10.
+algorithm 1; defaults are those of the authors' code for CIFAR-10.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 Diversified Outlier Exposure for Out-of-Distribution Detection via Informative Extrapolation (Zhu, Yu, Yao, Liu, Niu,
 Sugiyama and Han, NeurIPS 2023): its objective with the extrapolated share, and its multi-step optimisation of inputs.
+The default settings were not checked against the authors' code.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Energy-bounded Outlier Exposure: the free energy is low on in-distribution examples and high on outliers.
 
-Energy-based Out-of-distribution Detection (Liu, Wang, Owens and Li, NeurIPS 2020), equations 8 and 9.
+Energy-based Out-of-distribution Detection (Liu, Wang, Owens and Li, NeurIPS 2020), section 3.2.
 """
 
 from __future__ import annotations

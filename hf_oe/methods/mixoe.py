@@ -1,7 +1,7 @@
 """Mixture Outlier Exposure: images between the classes and the outliers, and labels that fade to uniform.
 
 Mixture Outlier Exposure: Towards Out-of-Distribution Detection in Fine-grained Environments (Zhang, Inkawhich,
-Linderman, Chen and Li, WACV 2023), equations 3 to 5.
+Linderman, Chen and Li, WACV 2023).
 """
 
 from __future__ import annotations

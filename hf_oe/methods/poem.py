@@ -1,7 +1,7 @@
 """Outlier mining by posterior sampling: train on outliers near the boundary that a Bayesian detector draws.
 
-POEM: Out-of-Distribution Detection with Posterior Sampling (Ming, Fan and Li, ICML 2022), algorithm 1 and equations 2
-to 6. Its noise and prior variances, targets, energy margins and weight are those of the authors' code.
+POEM: Out-of-Distribution Detection with Posterior Sampling (Ming, Fan and Li, ICML 2022), algorithm 1. Noise and prior
+variances, targets, energy margins and weight are those of the authors' code.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Section 4.5 of Deep Anomaly Detection with Outlier Exposure (2018), after Classification with a Reject Option using a
 Hinge Loss (Bartlett and Wegkamp, JMLR 2008). The paper gives no formula; this is the usual cross entropy over the
-classes and one more, as in ATOM (Chen et al., ECML 2021, equation 3). The baseline has the class but never sees it.
+classes and one more, as in ATOM (Chen et al., ECML 2021). The baseline has the class but never sees it.
 """
 
 from __future__ import annotations

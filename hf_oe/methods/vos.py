@@ -1,8 +1,7 @@
 """Virtual outlier synthesis: unlikely features drawn from the classes' Gaussians stand in for outliers.
 
-VOS: Learning What You Don't Know by Virtual Outlier Synthesis (Du, Wang, Cai and Li, ICLR 2022), equations 1 to 6. No
-outlier set is needed: what it makes of the baseline is the method. Outliers, where there are any, join the virtual
-ones.
+VOS: Learning What You Don't Know by Virtual Outlier Synthesis (Du, Wang, Cai and Li, ICLR 2022). No outlier
+set is needed: what it makes of the baseline is the method. Outliers, where there are any, join the virtual ones.
 """
 
 from __future__ import annotations
