@@ -1,0 +1,192 @@
+"""Layers of PixelCNN++: causal convolutions with weight normalisation, and gated residual blocks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def concat_elu(x: Tensor) -> Tensor:
+    """ELU of `x` and of `-x`, one behind the other: `(batch, channels, …)` to `(batch, 2 channels, …)`."""
+    # In place, the backward pass needs only the result, which the next convolution keeps anyway.
+    return F.elu(torch.cat([x, -x], dim=1), inplace=True)
+
+
+class Stream(NamedTuple):
+    """A stream's feature maps, and their concat-ELU, which up to four layers take: it is made once for all."""
+
+    value: Tensor
+    activated: Tensor
+
+    @classmethod
+    def of(cls, value: Tensor) -> Stream:
+        return cls(value, concat_elu(value))
+
+
+class WeightNormalised(nn.Module):
+    """Parameters of a convolution: the direction of each filter, its length (gain), and a bias.
+
+    Args:
+        filter_shape: of `weight`, whose axis `out_axis` numbers the filters.
+        initial_scale: standard deviation of the output after data-dependent initialisation.
+    """
+
+    def __init__(self, filter_shape: Sequence[int], out_axis: int = 0, initial_scale: float = 1.0) -> None:
+        super().__init__()
+        self.initial_scale = initial_scale
+        self.out_axis = out_axis
+        self.weight = nn.Parameter(torch.empty(*filter_shape))
+        self.gain = nn.Parameter(torch.empty(filter_shape[out_axis]))
+        self.bias = nn.Parameter(torch.empty(filter_shape[out_axis]))
+        self._kept: Tensor | None = None
+
+    def filters(self) -> Tensor:
+        """The filters at their lengths, in the shape of `weight`."""
+        if self._kept is not None:
+            return self._kept
+        shape = [-1 if axis == self.out_axis else 1 for axis in range(4)]
+        others = [axis for axis in range(4) if axis != self.out_axis]
+        norm = torch.linalg.vector_norm(self.weight, dim=others, keepdim=True)
+        return self.weight * (self.gain.view(shape) / norm)
+
+
+@contextmanager
+def filters_kept(model: nn.Module) -> Iterator[None]:
+    """Normalises all filters once for the many forward passes of the block, none of which may be trained on."""
+    layers = [module for module in model.modules() if isinstance(module, WeightNormalised)]
+    for layer in layers:
+        layer._kept = layer.filters().detach()
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer._kept = None
+
+
+class CausalConv2d(WeightNormalised):
+    """Convolution that sees no row below its place and, if `right`, no column to the right of it.
+
+    Args:
+        kernel_size: rows and columns. The kernel ends at the place's row; its columns are centred at the place or,
+            if `right`, end there.
+        stride: 1, or 2 to halve the resolution (rounded up).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: tuple[int, int],
+        right: bool,
+        stride: int = 1,
+        initial_scale: float = 1.0,
+    ) -> None:
+        super().__init__((out_channels, in_channels, *kernel_size), initial_scale=initial_scale)
+        rows, columns = kernel_size
+        self.padding = (rows - 1, columns - 1 if right else (columns - 1) // 2)
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        # Padded by the convolution on all sides; what that adds below and to the right is left out again.
+        height, width = (-(-side // self.stride) for side in x.shape[2:])
+        return F.conv2d(x, self.filters(), self.bias, self.stride, self.padding)[..., :height, :width]
+
+
+class UpsamplingConv2d(WeightNormalised):
+    """Transposed causal convolution of stride 2, a row of 2 filters high."""
+
+    def __init__(self, channels: int, columns: int) -> None:
+        super().__init__((channels, channels, 2, columns), out_axis=1)
+        self.padding = (0, (columns - 1) // 2)
+
+    def forward(self, x: Tensor, size: Sequence[int]) -> Tensor:
+        """To the feature maps' `size` before they were halved, rows and columns."""
+        x = F.conv_transpose2d(x, self.filters(), self.bias, 2, self.padding, output_padding=self.padding)
+        return x[..., : size[0], : size[1]]
+
+
+class PointwiseConv2d(WeightNormalised):
+    """1×1 convolution of several inputs that are taken as the channels of one, without joining them."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__((out_channels, in_channels, 1, 1))
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        parts = self.filters().split([x.shape[1] for x in inputs], dim=1)
+        out = F.conv2d(inputs[0], parts[0], self.bias)
+        for x, filters in zip(inputs[1:], parts[1:], strict=True):
+            out = out + F.conv2d(x, filters)
+        return out
+
+
+class Dropout(nn.Module):
+    """Dropout with a probability of so many 256ths, from one random byte an element.
+
+    torch's own draws a random float each, which takes a fifth of a training step on a CPU.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.dropped = round(256 * probability)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.dropped == 0:
+            return x
+        words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64, device=x.device).random_(-(2**63), None)
+        kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.dropped
+        return torch.where(kept, x * (256 / (256 - self.dropped)), 0.0)
+
+
+class GatedBlock(nn.Module):
+    """Residual block: two causal convolutions, a skip connection into the first, and a gate on the second.
+
+    Args:
+        channels: of the stream.
+        right: whether the stream sees pixels to the left in its own row, too (2×2 kernels instead of 2×3).
+        num_skips: number of streams that enter by the skip connection.
+        dropout: see `Dropout`.
+        num_classes: 0 for no conditioning.
+    """
+
+    def __init__(self, channels: int, right: bool, num_skips: int, dropout: float, num_classes: int) -> None:
+        super().__init__()
+        kernel_size = (2, 2) if right else (2, 3)
+        self.conv_in = CausalConv2d(2 * channels, channels, kernel_size, right)
+        self.skip = PointwiseConv2d(2 * num_skips * channels, channels) if num_skips else None
+        self.dropout = Dropout(dropout)
+        self.conv_out = CausalConv2d(2 * channels, 2 * channels, kernel_size, right, initial_scale=0.1)
+        self.class_bias = nn.Linear(num_classes, 2 * channels, bias=False) if num_classes else None
+
+    def forward(self, stream: Stream, skips: Sequence[Stream], one_hot: Tensor | None) -> Stream:
+        hidden = self.conv_in(stream.activated)
+        if self.skip is not None:
+            hidden = hidden + self.skip(*(skip.activated for skip in skips))
+        hidden = self.conv_out(self.dropout(concat_elu(hidden)))
+        if self.class_bias is not None and one_hot is not None:
+            hidden = hidden + self.class_bias(one_hot)[..., None, None]
+        value, gate = hidden.chunk(2, dim=1)
+        return Stream.of(torch.addcmul(stream.value, value, torch.sigmoid(gate)))
+
+
+class BlockPair(nn.Module):
+    """A block of the down stream, which sees the rows above, and one of the right stream, which sees it, too.
+
+    Args:
+        with_skips: whether the block is on the way back up and takes in what the way down left at its resolution.
+    """
+
+    def __init__(self, channels: int, with_skips: bool, dropout: float, num_classes: int) -> None:
+        super().__init__()
+        self.down = GatedBlock(channels, False, int(with_skips), dropout, num_classes)
+        self.right = GatedBlock(channels, True, 1 + int(with_skips), dropout, num_classes)
+
+    def forward(
+        self, streams: tuple[Stream, Stream], skips: Sequence[Stream], one_hot: Tensor | None
+    ) -> tuple[Stream, Stream]:
+        down = self.down(streams[0], skips[:1], one_hot)
+        return down, self.right(streams[1], [down, *skips[1:]], one_hot)

@@ -1,0 +1,137 @@
+"""The mixture of discretized logistics that PixelCNN++ puts on a pixel (Salimans et al., ICLR 2017, section 2).
+
+Pixels are float `(batch, channels, height, width)` in [-1, 1], with 256 levels a channel; grey images have one channel,
+coloured ones three. The parameters of the mixture are float `(batch, size, height, width)`, of `size`
+`parameters_per_mixture(channels) * mixtures`: the mixture's logits, then for each channel means, log-scales and, in
+colour, coefficients, each one a mixture. Green's mean depends on red by the coefficient in green's place, blue's on red
+by that in red's place … as the authors order them: (green from red, blue from red, blue from green).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+_HALF_BIN = 1 / 255
+_MIN_LOG_SCALE = -7.0
+_PIXELS_AT_ONCE = 8192
+
+
+def parameters_per_mixture(num_channels: int) -> int:
+    """How many numbers describe one logistic of the mixture: 3 for grey pixels, 10 for coloured ones."""
+    return 3 if num_channels == 1 else 1 + 3 * num_channels
+
+
+def mixture_log_likelihood(parameters: Tensor, pixels: Tensor) -> Tensor:
+    """Log-likelihood of each pixel in nats, all channels together, float32 `(batch, height, width)`.
+
+    Computed in float32, a few images at a time, and differentiable once with respect to `parameters`: the gradient is
+    taken on the way, so that nothing but it, of the size of `parameters`, is kept for the backward pass.
+    """
+    return _LogLikelihood.apply(parameters, pixels)
+
+
+class _LogLikelihood(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, parameters: Tensor, pixels: Tensor) -> Tensor:
+        differentiate = ctx.needs_input_grad[0]
+        images_at_once = max(1, _PIXELS_AT_ONCE // pixels[0, 0].numel())
+        values, gradients = [], []
+        for part, part_pixels in zip(parameters.split(images_at_once), pixels.split(images_at_once), strict=True):
+            # Pixels do not share parameters, so the gradient of the sum holds each pixel's own.
+            part = part.detach().float().requires_grad_(differentiate)
+            with torch.set_grad_enabled(differentiate):
+                *_, joint = component_log_probabilities(part, part_pixels.float())
+                value = joint.logsumexp(dim=1)
+                if differentiate:
+                    gradients.append(torch.autograd.grad(value.sum(), part)[0].to(parameters.dtype))
+            values.append(value.detach())
+        if differentiate:
+            ctx.save_for_backward(torch.cat(gradients))
+        return torch.cat(values)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        (own,) = ctx.saved_tensors
+        return own * gradient.unsqueeze(1).to(own.dtype), None
+
+
+def _split(parameters: Tensor, num_channels: int) -> tuple[Tensor, Tensor]:
+    """Logits `(batch, mixtures, height, width)`, and the rest `(batch, channels, kinds, mixtures, height, width)`."""
+    mixtures = parameters.shape[1] // parameters_per_mixture(num_channels)
+    kinds = 2 if num_channels == 1 else 3
+    return parameters[:, :mixtures], parameters[:, mixtures:].unflatten(1, (num_channels, kinds, mixtures))
+
+
+def _mean(own: Tensor, channel: int, earlier: list[Tensor]) -> Tensor:
+    """Means of a channel's logistics given the earlier channels of the same pixel, each `(batch, 1, height, width)`."""
+    mean = own[:, channel, 0]
+    first = channel * (channel - 1) // 2
+    for place, value in enumerate(earlier, start=first):
+        mean = mean + own[:, place, 2].tanh() * value
+    return mean
+
+
+def component_log_probabilities(parameters: Tensor, pixels: Tensor) -> Iterator[Tensor]:
+    """For each channel the log-probability of a mixture component and all channels up to this one.
+
+    Yields `(batch, mixtures, height, width)` in nats; the last one's `logsumexp` over components is the likelihood.
+    """
+    num_channels = pixels.shape[1]
+    logits, own = _split(parameters, num_channels)
+    joint = logits.log_softmax(dim=1)
+    values = list(pixels.split(1, dim=1))
+    for channel, value in enumerate(values):
+        mean = _mean(own, channel, values[:channel])
+        joint = joint + discretized_logistic_log_probability(value, mean, own[:, channel, 1])
+        yield joint
+
+
+def discretized_logistic_log_probability(pixels: Tensor, means: Tensor, log_scales: Tensor) -> Tensor:
+    """Log of the mass that a logistic puts on the bin of each pixel, in nats; the 256 bins share all of it.
+
+    The difference of the distribution function at the bin's edges a > b is sigmoid(a) sigmoid(-b) (1 - exp(b - a)),
+    whose logarithm is exact and has a finite gradient however small the mass is; the authors' code goes over to the
+    density in the middle of the bin instead where the mass is below 1e-5.
+    """
+    log_scales = log_scales.clamp(min=_MIN_LOG_SCALE)
+    inverse_scales = torch.exp(-log_scales)
+    centred = pixels - means
+    log_below = -F.softplus(-inverse_scales * (centred + _HALF_BIN))
+    log_above = -F.softplus(inverse_scales * (centred - _HALF_BIN))
+    inside = log_below + log_above + _log_one_minus_exp(2 * _HALF_BIN * inverse_scales, log_scales)
+    return torch.where(pixels < -0.999, log_below, torch.where(pixels > 0.999, log_above, inside))
+
+
+def _log_one_minus_exp(width: Tensor, log_scales: Tensor) -> Tensor:
+    """log(1 - exp(-width)) for bins of `width` = 2/255 exp(-log_scales), also where that is close to 0."""
+    small = math.log(2 * _HALF_BIN) - log_scales - width / 2
+    return torch.where(width < 1e-4, small, torch.log(-torch.expm1(-width.clamp(min=1e-4))))
+
+
+def sample_from_mixture(parameters: Tensor, num_channels: int, generator: torch.Generator | None = None) -> Tensor:
+    """Draws one pixel for each place, float32 `(batch, channels, height, width)` on the 256 levels of [-1, 1]."""
+    logits, own = _split(parameters.float(), num_channels)
+    uniform = _uniform_like(logits, generator)
+    chosen = (logits - torch.log(-torch.log(uniform))).argmax(dim=1, keepdim=True)
+    own = own.gather(3, chosen[:, None, None].expand(-1, *own.shape[1:3], -1, -1, -1))
+    values: list[Tensor] = []
+    for channel in range(num_channels):
+        scale = own[:, channel, 1].clamp(min=_MIN_LOG_SCALE).exp()
+        uniform = _uniform_like(scale, generator)
+        value = _mean(own, channel, values) + scale * (torch.log(uniform) - torch.log1p(-uniform))
+        levels = ((value.clamp(-1, 1) + 1) * 127.5).round()
+        values.append(levels / 127.5 - 1)
+    return torch.cat(values, dim=1)
+
+
+def _uniform_like(values: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Uniform on the open interval (0, 1), so that its logarithms are finite."""
+    uniform = torch.rand(values.shape, generator=generator, device=values.device)
+    return uniform.clamp(1e-5, 1 - 1e-5)

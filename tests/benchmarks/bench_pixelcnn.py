@@ -1,0 +1,212 @@
+"""PixelCNN++ against a straightforward port: images a second of a training step and of evaluation, and peak memory.
+
+    python -m tests.benchmarks.bench_pixelcnn [--filters 32 --blocks 2 --image_size 16 --batch_size 64]
+
+The port is written as the paper reads: weight normalisation as a parametrization that every forward pass computes,
+padding and shifting by copies, each layer's activation made where it is needed, torch's dropout, and a likelihood that
+holds pixels × mixtures × channels at every step. It has the same parameters; `tests/models/test_pixelcnn_pp.py` checks
+that both give the same likelihoods.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import resource
+import subprocess
+import sys
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+from hf_oe.models.pixelcnn_pp import PixelCNNPPConfig, PixelCNNPPModel
+
+from .timing import median_seconds
+
+
+def concat_elu(x: Tensor) -> Tensor:
+    return F.elu(torch.cat([x, -x], dim=1))
+
+
+class PaddedConv(nn.Module):
+    """Sees the rows above and either both sides or the left one."""
+
+    def __init__(self, in_channels, out_channels, kernel_size, right, stride=1):
+        super().__init__()
+        rows, columns = kernel_size
+        beside = columns - 1 if right else columns // 2
+        self.padding = (beside, 0 if right else beside, rows - 1, 0)
+        self.conv = weight_norm(nn.Conv2d(in_channels, out_channels, kernel_size, stride))
+
+    def forward(self, x):
+        return self.conv(F.pad(x, self.padding))
+
+
+class CroppedDeconv(nn.Module):
+    def __init__(self, channels, columns):
+        super().__init__()
+        self.crop = (columns - 1) // 2
+        deconv = nn.ConvTranspose2d(channels, channels, (2, columns), 2, output_padding=1)
+        self.conv = weight_norm(deconv, dim=1)
+
+    def forward(self, x):
+        x = self.conv(x)
+        return x[:, :, :-1, self.crop : x.shape[-1] - 1]
+
+
+class Block(nn.Module):
+    def __init__(self, channels, right, num_skips, dropout):
+        super().__init__()
+        kernel_size = (2, 2) if right else (2, 3)
+        self.conv_in = PaddedConv(2 * channels, channels, kernel_size, right)
+        self.skip = weight_norm(nn.Conv2d(2 * num_skips * channels, channels, 1)) if num_skips else None
+        self.dropout = nn.Dropout(dropout)
+        self.conv_out = PaddedConv(2 * channels, 2 * channels, kernel_size, right)
+
+    def forward(self, x, skip=None):
+        hidden = self.conv_in(concat_elu(x))
+        if self.skip is not None:
+            hidden = hidden + self.skip(concat_elu(skip))
+        value, gate = self.conv_out(self.dropout(concat_elu(hidden))).chunk(2, dim=1)
+        return x + value * torch.sigmoid(gate)
+
+
+class Pair(nn.Module):
+    def __init__(self, channels, with_skips, dropout):
+        super().__init__()
+        self.down = Block(channels, False, int(with_skips), dropout)
+        self.right = Block(channels, True, 1 + int(with_skips), dropout)
+
+
+class StraightforwardPixelCNNPP(nn.Module):
+    """Returns the log-likelihood of each pixel, `(batch, height, width)`."""
+
+    def __init__(self, filters, blocks, mixtures, dropout):
+        super().__init__()
+        self.mixtures = mixtures
+        self.above = PaddedConv(4, filters, (2, 3), right=False)
+        self.row_above = PaddedConv(4, filters, (1, 3), right=False)
+        self.left = PaddedConv(4, filters, (2, 1), right=True)
+
+        def pairs(count, with_skips):
+            return nn.ModuleList(Pair(filters, with_skips, dropout) for _ in range(count))
+
+        self.shrinking = nn.ModuleList(pairs(blocks, False) for _ in range(3))
+        self.growing = nn.ModuleList(pairs(blocks + (stage > 0), True) for stage in range(3))
+        self.downsample = nn.ModuleList(
+            nn.ModuleList(PaddedConv(filters, filters, (2, 2 if right else 3), right, 2) for right in (False, True))
+            for _ in range(2)
+        )
+        self.upsample = nn.ModuleList(
+            nn.ModuleList(CroppedDeconv(filters, columns) for columns in (3, 2)) for _ in range(2)
+        )
+        self.head = weight_norm(nn.Conv2d(filters, 10 * mixtures, 1))
+
+    def forward(self, pixels):
+        x = torch.cat([pixels, torch.ones_like(pixels[:, :1])], dim=1)
+        above, row_above, left = self.above(x), self.row_above(x), self.left(x)
+        zeros = torch.zeros_like(above)
+        downs = [torch.cat([zeros[:, :, :1], above[:, :, :-1]], dim=2)]
+        row_above = torch.cat([zeros[:, :, :1], row_above[:, :, :-1]], dim=2)
+        rights = [row_above + torch.cat([zeros[..., :1], left[..., :-1]], dim=3)]
+        for stage, pairs in enumerate(self.shrinking):
+            if stage > 0:
+                downs.append(self.downsample[stage - 1][0](downs[-1]))
+                rights.append(self.downsample[stage - 1][1](rights[-1]))
+            for pair in pairs:
+                downs.append(pair.down(downs[-1]))
+                rights.append(pair.right(rights[-1], downs[-1]))
+        down, right = downs.pop(), rights.pop()
+        for stage, pairs in enumerate(self.growing):
+            if stage > 0:
+                down, right = self.upsample[stage - 1][0](down), self.upsample[stage - 1][1](right)
+            for pair in pairs:
+                down = pair.down(down, downs.pop())
+                right = pair.right(right, torch.cat([down, rights.pop()], dim=1))
+        return self.log_likelihood(self.head(F.elu(right)), pixels)
+
+    def log_likelihood(self, parameters, pixels):
+        parameters, pixels = parameters.permute(0, 2, 3, 1), pixels.permute(0, 2, 3, 1)
+        logits, own = parameters[..., : self.mixtures], parameters[..., self.mixtures :].unflatten(-1, (3, 3, -1))
+        means, log_scales, coefficients = own[..., 0, :], own[..., 1, :].clamp(min=-7), own[..., 2, :].tanh()
+        x = pixels.unsqueeze(-1) + torch.zeros_like(means)
+        red, green = x[..., 0, :], x[..., 1, :]
+        green_mean = means[..., 1, :] + coefficients[..., 0, :] * red
+        blue_mean = means[..., 2, :] + coefficients[..., 1, :] * red + coefficients[..., 2, :] * green
+        centred = x - torch.stack([means[..., 0, :], green_mean, blue_mean], dim=-2)
+        inverse_scales = torch.exp(-log_scales)
+        plus, minus = inverse_scales * (centred + 1 / 255), inverse_scales * (centred - 1 / 255)
+        middle = inverse_scales * centred
+        mass = torch.sigmoid(plus) - torch.sigmoid(minus)
+        density = middle - log_scales - 2 * F.softplus(middle) - math.log(127.5)
+        inside = torch.where(mass > 1e-5, mass.clamp(min=1e-12).log(), density)
+        upper_edge = torch.where(x > 0.999, -F.softplus(minus), inside)
+        channels = torch.where(x < -0.999, plus - F.softplus(plus), upper_edge)
+        return torch.logsumexp(channels.sum(dim=-2) + logits.log_softmax(dim=-1), dim=-1)
+
+
+def models(args: argparse.Namespace) -> dict[str, nn.Module]:
+    config = PixelCNNPPConfig(image_size=args.image_size, filters=args.filters, blocks=args.blocks)
+    return {
+        "straightforward": StraightforwardPixelCNNPP(config.filters, config.blocks, config.mixtures, config.dropout),
+        "hf_oe": PixelCNNPPModel(config).to(memory_format=torch.channels_last),
+    }
+
+
+def per_pixel(model: nn.Module, pixels: Tensor) -> Tensor:
+    output = model(pixels)
+    return output if isinstance(output, Tensor) else output.per_pixel
+
+
+def step(model: nn.Module, pixels: Tensor) -> None:
+    model.train()
+    model.zero_grad()
+    (-per_pixel(model, pixels).mean()).backward()
+
+
+@torch.inference_mode()
+def evaluation(model: nn.Module, pixels: Tensor) -> None:
+    per_pixel(model.eval(), pixels)
+
+
+def peak_megabytes(args: argparse.Namespace, name: str) -> float:
+    """Of one training step, above what the process has before it; each model in a process of its own."""
+    command = [sys.executable, "-m", "tests.benchmarks.bench_pixelcnn", "--peak_of", name]
+    sizes = ("filters", "blocks", "image_size", "batch_size")
+    command += [str(part) for size in sizes for part in (f"--{size}", getattr(args, size))]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--filters", type=int, default=32)
+    parser.add_argument("--blocks", type=int, default=2)
+    parser.add_argument("--image_size", type=int, default=16)
+    parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--peak_of", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    shape = (args.batch_size, 3, args.image_size, args.image_size)
+    pixels = torch.randint(256, shape).float() / 127.5 - 1
+    if args.peak_of:
+        model = models(args)[args.peak_of]
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        step(model, pixels)
+        print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+        return
+    print(f"{args.batch_size} images of {args.image_size}×{args.image_size}, {args.filters} filters, {args.blocks} blocks")
+    for what, function in {"Training step": step, "Evaluation": evaluation}.items():
+        seconds = median_seconds(
+            {name: lambda model=model: function(model, pixels) for name, model in models(args).items()}, args.repeats
+        )
+        rates = {name: args.batch_size / value for name, value in seconds.items()}
+        print(f"{what}: " + ", ".join(f"{name} {rate:.1f} images/s" for name, rate in rates.items()), end="; ")
+        print(f"{rates['hf_oe'] / rates['straightforward']:.2f} times as many")
+    peaks = {name: peak_megabytes(args, name) for name in ("straightforward", "hf_oe")}
+    print("Peak memory of a training step: " + ", ".join(f"{name} {peak:.0f} MB" for name, peak in peaks.items()))
+
+
+if __name__ == "__main__":
+    main()
