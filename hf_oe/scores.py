@@ -104,3 +104,14 @@ def token_nll(logits: Tensor, *, next_tokens: Tensor) -> Tensor:
     For causal language models only: see `hf_oe.next_token`, which takes the mean over a sequence.
     """
     return F.cross_entropy(as_float(logits), next_tokens, reduction="none")
+
+
+@SCORES.register("bits_per_dim")
+def bits_per_dim(values: Tensor) -> Tensor:
+    """What a density model says of each example, `(batch,)`: negative log-likelihood in bits a dimension (Table 5)."""
+    if values.ndim != 1:
+        raise ValueError(
+            f"`bits_per_dim` must have the shape (batch,), got {tuple(values.shape)}: it is the score of density "
+            "models, whose first output has one number an example."
+        )
+    return values

@@ -38,7 +38,8 @@ class OETrainer(HubMixin, CompleteCheckpoints):
     training from scratch, the two modes of the paper, differ only in the model that is passed in and the schedule.
 
     Args:
-        model: any classifier whose output has `logits` `(batch, classes)`. An objective that trains another network,
+        model: any classifier whose output has `logits` `(batch, classes)`, or a density model whose first output
+            besides the loss has one number an example. An objective that trains another network,
             one with a branch for instance, makes it from this one: see the attribute `model`, and `hf_oe.methods`.
         args: an `OETrainingArguments`.
         outlier_dataset: map-style or iterable; its rows have the columns of `train_dataset`, labels are not needed.
@@ -310,7 +311,9 @@ class OETrainer(HubMixin, CompleteCheckpoints):
             output = super().evaluation_loop(dataloader, description, False, ignore_keys, metric_key_prefix)
         outputs, labels = _outputs(output), output.label_ids
         logits = outputs.get("logits")
-        if logits is not None and logits.ndim == 2 and (self.ood_datasets or labels is not None):
+        if logits is not None and logits.ndim == 1:
+            labels = None  # a density model, which gives one number an example, has no classes to tell apart
+        if logits is not None and logits.ndim in (1, 2) and (self.ood_datasets or labels is not None):
             corpora = {}
             for name, dataset in self.ood_datasets.items():
                 loader = self.get_test_dataloader(Unlabelled(self._prepared(dataset)))

@@ -6,6 +6,7 @@ from .factory import ARCHITECTURES, create_classifier
 from .gan import DCGANConfig, DCGANDiscriminator, DCGANGenerator
 from .gru_text import GRUTextConfig, GRUTextForSequenceClassification
 from .mnist_convnet import MnistConvNetConfig, MnistConvNetForImageClassification
+from .pixelcnn_pp import PixelCNNPPConfig, PixelCNNPPModel
 from .small_image import SmallImageProcessor
 from .wide_resnet import WideResNetConfig, WideResNetForImageClassification
 
@@ -23,6 +24,8 @@ __all__ = [
     "AWDLSTMForCausalLM",
     "MnistConvNetConfig",
     "MnistConvNetForImageClassification",
+    "PixelCNNPPConfig",
+    "PixelCNNPPModel",
     "SmallImageProcessor",
     "WideResNetConfig",
     "WideResNetForImageClassification",

@@ -15,6 +15,7 @@ import math
 import resource
 import subprocess
 import sys
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -196,11 +197,11 @@ def main() -> None:
         step(model, pixels)
         print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
         return
-    print(f"{args.batch_size} images of {args.image_size}×{args.image_size}, {args.filters} filters, {args.blocks} blocks")
+    size = f"{args.image_size}×{args.image_size}"
+    print(f"{args.batch_size} images of {size}, {args.filters} filters, {args.blocks} blocks")
     for what, function in {"Training step": step, "Evaluation": evaluation}.items():
-        seconds = median_seconds(
-            {name: lambda model=model: function(model, pixels) for name, model in models(args).items()}, args.repeats
-        )
+        calls = {name: partial(function, model, pixels) for name, model in models(args).items()}
+        seconds = median_seconds(calls, args.repeats)
         rates = {name: args.batch_size / value for name, value in seconds.items()}
         print(f"{what}: " + ", ".join(f"{name} {rate:.1f} images/s" for name, rate in rates.items()), end="; ")
         print(f"{rates['hf_oe'] / rates['straightforward']:.2f} times as many")

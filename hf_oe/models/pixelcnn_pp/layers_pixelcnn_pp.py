@@ -138,8 +138,9 @@ class Dropout(nn.Module):
         if not self.training or self.dropped == 0:
             return x
         words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64, device=x.device).random_(-(2**63), None)
-        kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.dropped
-        return torch.where(kept, x * (256 / (256 - self.dropped)), 0.0)
+        kept = (words.view(torch.uint8)[: x.numel()] >= self.dropped).to(x.dtype)
+        # In the memory layout of `x`, which is dense.
+        return x * kept.mul_(256 / (256 - self.dropped)).as_strided(x.shape, x.stride())
 
 
 class GatedBlock(nn.Module):

@@ -1,10 +1,10 @@
 """The mixture of discretized logistics that PixelCNN++ puts on a pixel (Salimans et al., ICLR 2017, section 2).
 
-Pixels are float `(batch, channels, height, width)` in [-1, 1], with 256 levels a channel; grey images have one channel,
-coloured ones three. The parameters of the mixture are float `(batch, size, height, width)`, of `size`
-`parameters_per_mixture(channels) * mixtures`: the mixture's logits, then for each channel means, log-scales and, in
-colour, coefficients, each one a mixture. Green's mean depends on red by the coefficient in green's place, blue's on red
-by that in red's place … as the authors order them: (green from red, blue from red, blue from green).
+Pixels are float `(batch, channels, height, width)` in [-1, 1], with 256 levels a channel; grey images have one,
+coloured ones three. The mixture's parameters are float `(batch, size, height, width)`, of `size`
+`parameters_per_mixture(channels) * mixtures`: logits, then for each channel means, log-scales and, in colour,
+coefficients, as many of each as mixtures. The coefficients make the mean of green depend on red (those in the place of
+red), and that of blue on red and green (those in the places of green and blue).
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _split(parameters: Tensor, num_channels: int) -> tuple[Tensor, Tensor]:
 
 
 def _mean(own: Tensor, channel: int, earlier: list[Tensor]) -> Tensor:
-    """Means of a channel's logistics given the earlier channels of the same pixel, each `(batch, 1, height, width)`."""
+    """Means of a channel's logistics given the earlier channels of the pixel, each `(batch, 1, height, width)`."""
     mean = own[:, channel, 0]
     first = channel * (channel - 1) // 2
     for place, value in enumerate(earlier, start=first):

@@ -1,7 +1,7 @@
 """PixelCNN++ (Salimans, Karpathy, Chen and Kingma, ICLR 2017, https://arxiv.org/abs/1701.05517).
 
-An autoregressive density of images: each pixel's distribution depends on the rows above and the pixels to its left. The
-whole folder imports only torch, transformers and itself: it travels with a saved model.
+An autoregressive density of images: each pixel's distribution depends on the rows above and the pixels to its left.
+The whole folder imports only torch, transformers and itself: it travels with a saved model.
 """
 
 from __future__ import annotations

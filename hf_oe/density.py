@@ -1,0 +1,233 @@
+"""The paper's experiment with a density model (section 4.3): PixelCNN++ on CIFAR-10, before and after OE."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch.optim.lr_scheduler import ExponentialLR
+from torch.utils.data import Dataset
+
+from .arguments import OETrainingArguments
+from .data.image_sets import ImageSets, load_image_sets
+from .experiment import ImageExperimentArguments
+from .methods.density_scores import compressed_bits_per_dim, likelihood_ratio
+from .models import PixelCNNPPConfig, PixelCNNPPModel
+from .polyak import PolyakAveraging
+from .protocols import CIFAR10
+from .published import PUBLISHED_PIXELCNN
+from .stages import Experiment, baseline_and_exposure, check_output_dir, parse_with_config, run_stages
+from .suite import Logits, OODResults, OODSuite, collect_logits
+from .trainer import OETrainer
+
+
+@dataclass
+class DensityExperimentArguments(ImageExperimentArguments):
+    """What the density recipe takes besides `OETrainingArguments`."""
+
+    architecture: Literal["pixelcnn_pp"] = field(default="pixelcnn_pp", metadata={"help": "The density model."})
+    image_size: int = field(default=32, metadata={"help": "Side in pixels that all images are resized to."})
+    filters: int = field(default=160, metadata={"help": "Feature maps of each stream (PixelCNN++: 160)."})
+    blocks: int = field(default=5, metadata={"help": "Residual blocks of each resolution (PixelCNN++: 5)."})
+    mixtures: int = field(default=10, metadata={"help": "Discretized logistics a pixel (PixelCNN++: 10)."})
+    dropout: float = field(default=0.5, metadata={"help": "Dropout in the residual blocks (PixelCNN++: 0.5)."})
+    polyak_decay: float = field(
+        default=0.9995,
+        metadata={"help": "Of the average of the weights that is evaluated, a step (PixelCNN++: 0.9995)."},
+    )
+    learning_rate_decay: float = field(
+        default=0.999995, metadata={"help": "Factor of the learning rate a step (PixelCNN++: 0.999995)."}
+    )
+    background: str | None = field(
+        default=None,
+        metadata={
+            "help": "Folder or Hub id of a background PixelCNN++ on images of the same size: adds the score "
+            "`likelihood_ratio` against it (default: none)."
+        },
+    )
+
+
+def parse_arguments(argv: list[str] | None = None) -> tuple[DensityExperimentArguments, OETrainingArguments]:
+    """Command-line arguments, optionally after a YAML or JSON file of them; the defaults are Table 5's."""
+    description = "Outlier Exposure of a density model of CIFAR-10: baseline, OE, and the table of both."
+    args, training_args = parse_with_config(DensityExperimentArguments, description, _TRAINING_DEFAULTS, argv)
+    args.baseline_epochs = 200 if args.baseline_epochs is None else args.baseline_epochs
+    args.baseline_learning_rate = args.baseline_learning_rate or training_args.learning_rate
+    args.hold_out = args.hold_out or 0
+    return args, training_args
+
+
+_TRAINING_DEFAULTS: dict[str, Any] = {
+    "output_dir": "runs/cifar10_pixelcnn_oe",
+    "num_train_epochs": 1,
+    "learning_rate": 2e-4,
+    "per_device_train_batch_size": 32,
+    "per_device_eval_batch_size": 64,
+    "optim": "adamw_torch",
+    "weight_decay": 0.0,
+    "adam_beta1": 0.95,
+    "adam_beta2": 0.9995,
+    "max_grad_norm": 0.0,
+    "lr_scheduler_type": "constant",
+    "objective": "margin",
+    "score": ["bits_per_dim"],
+}
+"""The paper's one epoch of OE with the optimiser of PixelCNN++."""
+
+
+def run_density_experiment(args: DensityExperimentArguments, training_args: OETrainingArguments) -> dict[str, Any]:
+    """Trains both stages, evaluates both, and writes model, card, plots and `ood_results.json` into `output_dir`.
+
+    Beside the score `bits_per_dim` stand `input_complexity` and, with a background model, `likelihood_ratio`; the mean
+    bits a dimension of every corpus are in the results under `bits_per_dim`.
+
+    Returns:
+        What `ood_results.json` holds.
+    """
+    check_output_dir(training_args)
+    protocol = replace(
+        CIFAR10,
+        image_size=args.image_size,
+        mean=(0.5, 0.5, 0.5),
+        std=(0.5, 0.5, 0.5),
+        crop_padding=0,
+        flip=False,
+        outlier_crop_padding=0,
+        outlier_flip=False,
+        hold_out=0,
+    )
+    outliers = args.outliers or ("tiny_images_80m",)
+    with training_args.main_process_first():
+        images = load_image_sets(
+            protocol,
+            outliers=outliers,
+            ood_corpora=args.ood_corpora or protocol.corpora,
+            data_dir=args.data_dir,
+            exclude=args.exclude,
+            outlier_crop=args.outlier_crop,
+            hold_out=args.hold_out,
+            remove_copies=args.decontaminate,
+        )
+    stages = baseline_and_exposure(args, training_args)
+    corrections = _corrections(args, training_args, {"in_distribution": images.test, **images.ood})
+    suites = {stage.name: DensitySuite(corrections, training_args) for stage in stages}
+    for stage in stages:
+        stage.trainer = partial(_trainer, args, suites[stage.name])
+    experiment = Experiment(
+        name=protocol.name,
+        task="unconditional-image-generation",
+        train=images.train,
+        test=images.test,
+        outliers=images.outliers,
+        outlier_names=outliers,
+        ood=images.ood,
+        left_out=images.left_out,
+        new_model=partial(_new_model, args, images.train),
+        load_model=_load_model,
+        published=PUBLISHED_PIXELCNN,
+        further_results={"bits_per_dim": {name: suite.mean_bits_per_dim for name, suite in suites.items()}},
+    )
+    results = run_stages(experiment, stages, training_args)
+    if training_args.process_index == 0:
+        _report(Path(training_args.output_dir), results, images)
+    return results
+
+
+class DensitySuite(OODSuite):
+    """Evaluates `bits_per_dim`, and each correction of it as a score of its own.
+
+    Args:
+        corrections: `{score: {"in_distribution": (n,), corpus: (m,), …}}`, in bits a dimension; what is subtracted.
+        args: of the run.
+
+    Attributes:
+        mean_bits_per_dim: of the in-distribution test set and each corpus in the last evaluation.
+    """
+
+    def __init__(self, corrections: Mapping[str, Mapping[str, np.ndarray]], args: OETrainingArguments):
+        super().__init__(("bits_per_dim",), args.recall_level, args.ood_base_rate, args.ood_trials, args.seed)
+        self.corrections = corrections
+        self.mean_bits_per_dim: dict[str, float] = {}
+
+    def evaluate_logits(
+        self, logits: Logits, corpora: Mapping[str, Logits], labels: np.ndarray | None = None
+    ) -> OODResults:
+        """Evaluates bits a dimension `(examples,)` of the in-distribution test set and of each corpus."""
+        bits = {"in_distribution": logits, **corpora}
+        self.mean_bits_per_dim.update({corpus: float(np.mean(values)) for corpus, values in bits.items()})
+        corrected = {
+            score: {corpus: likelihood_ratio(values, correction[corpus]) for corpus, values in bits.items()}
+            for score, correction in self.corrections.items()
+        }
+        return self.evaluate_scores({"bits_per_dim": bits, **corrected})
+
+
+def _corrections(
+    args: DensityExperimentArguments, training_args: OETrainingArguments, sets: Mapping[str, Dataset]
+) -> dict[str, dict[str, np.ndarray]]:
+    """What the scores `input_complexity` and `likelihood_ratio` subtract, for every example of every set."""
+
+    def of_all(bits: Any) -> dict[str, np.ndarray]:
+        batch_size = training_args.per_device_eval_batch_size
+        return {name: collect_logits(bits, dataset, batch_size)[0] for name, dataset in sets.items()}
+
+    def compressed(batch: Mapping[str, Any]) -> np.ndarray:
+        return compressed_bits_per_dim(_to_bytes(batch["pixel_values"]))
+
+    corrections = {"input_complexity": of_all(compressed)}
+    if args.background:
+        background = _load_model(args.background).to(training_args.device).eval()
+        corrections["likelihood_ratio"] = of_all(
+            lambda batch: background(batch["pixel_values"].to(background.device)).bits_per_dim
+        )
+    return corrections
+
+
+def _to_bytes(pixels: torch.Tensor) -> np.ndarray:
+    """Pixels in [-1, 1] as uint8; noise, which lies between the levels, is rounded."""
+    return ((pixels + 1) * 127.5).round().to(torch.uint8).numpy()
+
+
+def _load_model(path: str) -> PixelCNNPPModel:
+    return PixelCNNPPModel.from_pretrained(path).to(memory_format=torch.channels_last)
+
+
+def _new_model(args: DensityExperimentArguments, train: Dataset) -> PixelCNNPPModel:
+    """A model with data-dependent initialisation from a random batch of the training set."""
+    names = ("image_size", "filters", "blocks", "mixtures", "dropout")
+    model = PixelCNNPPModel(PixelCNNPPConfig(**{name: getattr(args, name) for name in names}))
+    chosen = torch.randperm(len(train))[:100].tolist()
+    model.initialize_from_batch(torch.stack([train[index]["pixel_values"] for index in chosen]))
+    # Convolutions are faster in this layout, on CPUs as on GPUs.
+    return model.to(memory_format=torch.channels_last)
+
+
+def _trainer(experiment_args: DensityExperimentArguments, suite: OODSuite, **settings: Any) -> OETrainer:
+    """The trainer of a stage, with the schedule and the averaging of PixelCNN++."""
+    trainer = OETrainer(**settings, callbacks=[PolyakAveraging(experiment_args.polyak_decay)])
+    trainer.suite = suite
+    trainer.create_optimizer()
+    trainer.lr_scheduler = ExponentialLR(trainer.optimizer, experiment_args.learning_rate_decay)
+    return trainer
+
+
+def _report(output_dir: Path, results: Mapping[str, Any], images: ImageSets) -> None:
+    """Prints the mean bits a dimension, and draws per-pixel anomaly scores as in Figure 2 of the paper."""
+    for stage, means in results["bits_per_dim"].items():
+        print(f"Bits/dim, {stage}: " + ", ".join(f"{corpus} {mean:.3f}" for corpus, mean in means.items()))
+    try:
+        from .report import plot_heat_maps
+    except ImportError:
+        return
+    model = _load_model(str(output_dir)).eval()
+    shown = {"in-distribution": images.test, **images.ood}
+    pixels = torch.stack([dataset[0]["pixel_values"] for dataset in shown.values()])
+    with torch.inference_mode():
+        bits = -model(pixels).per_pixel / math.log(2)
+    plot_heat_maps(_to_bytes(pixels), bits.numpy(), output_dir / "heat_maps.png", list(shown))
