@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,16 +16,19 @@ from torch.optim.lr_scheduler import ExponentialLR
 from torch.utils.data import Dataset
 
 from .arguments import OETrainingArguments
-from .data.image_sets import ImageSets, load_image_sets
-from .experiment import ImageExperimentArguments
+from .experiment import ImageExperimentArguments, image_experiment
 from .methods.density_scores import compressed_bits_per_dim, likelihood_ratio
 from .models import PixelCNNPPConfig, PixelCNNPPModel
 from .polyak import PolyakAveraging
 from .protocols import CIFAR10
 from .published import PUBLISHED_PIXELCNN
-from .stages import Experiment, baseline_and_exposure, check_output_dir, parse_with_config, run_stages
-from .suite import Logits, OODResults, OODSuite, collect_logits
+from .report import plot_heat_maps
+from .report.page import HEAT_MAPS, write_report
+from .stages import baseline_and_exposure, check_output_dir, parse_with_config, run_stages
+from .suite import OODResults, OODSuite, Outputs, ScoreTable, collect_logits, write_results
 from .trainer import OETrainer
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -53,15 +57,19 @@ class DensityExperimentArguments(ImageExperimentArguments):
     )
 
 
-def parse_arguments(argv: list[str] | None = None) -> tuple[DensityExperimentArguments, OETrainingArguments]:
-    """Command-line arguments, optionally after a YAML or JSON file of them; the defaults are Table 5's."""
-    description = "Outlier Exposure of a density model of CIFAR-10: baseline, OE, and the table of both."
-    args, training_args = parse_with_config(DensityExperimentArguments, description, _TRAINING_DEFAULTS, argv)
-    args.baseline_epochs = 200 if args.baseline_epochs is None else args.baseline_epochs
-    args.baseline_learning_rate = args.baseline_learning_rate or training_args.learning_rate
-    args.hold_out = args.hold_out or 0
-    return args, training_args
-
+_PROTOCOL = replace(
+    CIFAR10,
+    mean=(0.5, 0.5, 0.5),
+    std=(0.5, 0.5, 0.5),
+    crop_padding=0,
+    flip=False,
+    outlier_crop_padding=0,
+    outlier_flip=False,
+    outliers=("tiny_images_80m",),
+    baseline_epochs=200,
+    hold_out=0,
+)
+"""Pixels in [-1, 1], as they are; section 4.3 of the paper does not say how long the baseline was trained."""
 
 _TRAINING_DEFAULTS: dict[str, Any] = {
     "output_dir": "runs/cifar10_pixelcnn_oe",
@@ -76,66 +84,48 @@ _TRAINING_DEFAULTS: dict[str, Any] = {
     "max_grad_norm": 0.0,
     "lr_scheduler_type": "constant",
     "objective": "margin",
-    "score": ["bits_per_dim"],
 }
 """The paper's one epoch of OE with the optimiser of PixelCNN++."""
+
+
+def parse_arguments(argv: list[str] | None = None) -> tuple[DensityExperimentArguments, OETrainingArguments]:
+    """Command-line arguments, optionally after a YAML or JSON file of them; the defaults are Table 5's."""
+    description = "Outlier Exposure of a density model of CIFAR-10: baseline, OE, and the table of both."
+    args, training_args = parse_with_config(DensityExperimentArguments, description, _TRAINING_DEFAULTS, argv)
+    args.baseline_epochs = _PROTOCOL.baseline_epochs if args.baseline_epochs is None else args.baseline_epochs
+    args.baseline_learning_rate = args.baseline_learning_rate or training_args.learning_rate
+    return args, training_args
 
 
 def run_density_experiment(args: DensityExperimentArguments, training_args: OETrainingArguments) -> dict[str, Any]:
     """Trains both stages, evaluates both, and writes model, card, plots and `ood_results.json` into `output_dir`.
 
     Beside the score `bits_per_dim` stand `input_complexity` and, with a background model, `likelihood_ratio`; the mean
-    bits a dimension of every corpus are in the results under `bits_per_dim`.
+    bits a dimension of every corpus are in the results under `bits_per_dim`, by stage.
 
     Returns:
         What `ood_results.json` holds.
     """
     check_output_dir(training_args)
-    protocol = replace(
-        CIFAR10,
-        image_size=args.image_size,
-        mean=(0.5, 0.5, 0.5),
-        std=(0.5, 0.5, 0.5),
-        crop_padding=0,
-        flip=False,
-        outlier_crop_padding=0,
-        outlier_flip=False,
-        hold_out=0,
+    experiment = image_experiment(replace(_PROTOCOL, image_size=args.image_size), args, training_args)
+    experiment = replace(
+        experiment,
+        task="unconditional-image-generation",
+        context_scores=(),
+        new_model=partial(_new_model, args, experiment.train),
+        load_model=_load_model,
+        published=PUBLISHED_PIXELCNN,
     )
-    outliers = args.outliers or ("tiny_images_80m",)
-    with training_args.main_process_first():
-        images = load_image_sets(
-            protocol,
-            outliers=outliers,
-            ood_corpora=args.ood_corpora or protocol.corpora,
-            data_dir=args.data_dir,
-            exclude=args.exclude,
-            outlier_crop=args.outlier_crop,
-            hold_out=args.hold_out,
-            remove_copies=args.decontaminate,
-        )
+    sets = {"in_distribution": experiment.test, **experiment.ood}
+    corrections = _corrections(args, training_args, sets)
     stages = baseline_and_exposure(args, training_args)
-    corrections = _corrections(args, training_args, {"in_distribution": images.test, **images.ood})
     suites = {stage.name: DensitySuite(corrections, training_args) for stage in stages}
     for stage in stages:
         stage.trainer = partial(_trainer, args, suites[stage.name])
-    experiment = Experiment(
-        name=protocol.name,
-        task="unconditional-image-generation",
-        train=images.train,
-        test=images.test,
-        outliers=images.outliers,
-        outlier_names=outliers,
-        ood=images.ood,
-        left_out=images.left_out,
-        new_model=partial(_new_model, args, images.train),
-        load_model=_load_model,
-        published=PUBLISHED_PIXELCNN,
-        further_results={"bits_per_dim": {name: suite.mean_bits_per_dim for name, suite in suites.items()}},
-    )
     results = run_stages(experiment, stages, training_args)
+    results["bits_per_dim"] = {name: suite.mean_bits_per_dim for name, suite in suites.items()}
     if training_args.process_index == 0:
-        _report(Path(training_args.output_dir), results, images)
+        _publish(Path(training_args.output_dir), results, sets)
     return results
 
 
@@ -156,16 +146,21 @@ class DensitySuite(OODSuite):
         self.mean_bits_per_dim: dict[str, float] = {}
 
     def evaluate_logits(
-        self, logits: Logits, corpora: Mapping[str, Logits], labels: np.ndarray | None = None
+        self,
+        logits: Outputs,
+        corpora: Mapping[str, Outputs],
+        labels: np.ndarray | None = None,
+        detected: ScoreTable | None = None,
     ) -> OODResults:
         """Evaluates bits a dimension `(examples,)` of the in-distribution test set and of each corpus."""
-        bits = {"in_distribution": logits, **corpora}
+        results = super().evaluate_logits(logits, corpora, labels, detected)
+        bits = results.scores["bits_per_dim"]
         self.mean_bits_per_dim.update({corpus: float(np.mean(values)) for corpus, values in bits.items()})
         corrected = {
             score: {corpus: likelihood_ratio(values, correction[corpus]) for corpus, values in bits.items()}
             for score, correction in self.corrections.items()
         }
-        return self.evaluate_scores({"bits_per_dim": bits, **corrected})
+        return self.evaluate_scores({**results.scores, **corrected})
 
 
 def _corrections(
@@ -217,17 +212,17 @@ def _trainer(experiment_args: DensityExperimentArguments, suite: OODSuite, **set
     return trainer
 
 
-def _report(output_dir: Path, results: Mapping[str, Any], images: ImageSets) -> None:
-    """Prints the mean bits a dimension, and draws per-pixel anomaly scores as in Figure 2 of the paper."""
+def _publish(output_dir: Path, results: Mapping[str, Any], sets: Mapping[str, Dataset]) -> None:
+    """Adds the bits a dimension to the results, and to the report what each pixel scores (Figure 2 of the paper)."""
+    write_results(output_dir / "ood_results.json", results)
     for stage, means in results["bits_per_dim"].items():
         print(f"Bits/dim, {stage}: " + ", ".join(f"{corpus} {mean:.3f}" for corpus, mean in means.items()))
-    try:
-        from .report import plot_heat_maps
-    except ImportError:
-        return
-    model = _load_model(str(output_dir)).eval()
-    shown = {"in-distribution": images.test, **images.ood}
-    pixels = torch.stack([dataset[0]["pixel_values"] for dataset in shown.values()])
+    pixels = torch.stack([dataset[0]["pixel_values"] for dataset in sets.values()])
     with torch.inference_mode():
-        bits = -model(pixels).per_pixel / math.log(2)
-    plot_heat_maps(_to_bytes(pixels), bits.numpy(), output_dir / "heat_maps.png", list(shown))
+        bits = -_load_model(str(output_dir)).eval()(pixels).per_pixel / math.log(2)
+    try:
+        plot_heat_maps(_to_bytes(pixels), bits.numpy(), output_dir / HEAT_MAPS, list(sets))
+    except ImportError as error:
+        logger.warning("The heat maps are left out. %s", error)
+        return
+    write_report([output_dir], output_dir / "report.html")
