@@ -130,6 +130,26 @@ def test_text_recipe(tmp_path):
     assert (tmp_path / "run" / "tokenizer.json").exists()
 
 
+def test_density_recipe(data_dir, tmp_path):
+    size = ["--image_size", "8", "--filters", "4", "--blocks", "1", "--mixtures", "2"]
+    sources = ["--outliers", "my_outliers", "--ood_corpora", "my_anomalies", "gaussian"]
+    places = ["--data_dir", data_dir, "--output_dir", tmp_path / "run"]
+    run = launch("pixelcnn_oe", *places, *sources, *SMALL, *size, tmp_path=tmp_path)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert "0.0 → 0.0" in run.stdout and "Bits/dim, oe: in_distribution" in run.stdout
+    results = check_outputs(tmp_path / "run", {"my_anomalies", "gaussian"})
+    assert {row["score"] for row in results["rows"]} == {"bits_per_dim", "input_complexity"}
+    assert set(results["bits_per_dim"]) == {"baseline", "oe"}
+    assert (tmp_path / "run" / "heat_maps.png").stat().st_size > 0
+    arguments = ["--background", tmp_path / "run", "--baseline", tmp_path / "run" / "baseline"]
+    places[-1] = tmp_path / "second"
+    again = launch("pixelcnn_oe", *places, *sources, *SMALL, *size, *arguments, tmp_path=tmp_path)
+    assert again.returncode == 0, again.stderr[-3000:]
+    second = check_outputs(tmp_path / "second", {"my_anomalies", "gaussian"})
+    assert "likelihood_ratio" in {row["score"] for row in second["rows"]}
+    assert second["bits_per_dim"]["baseline"] == pytest.approx(results["bits_per_dim"]["baseline"], rel=1e-4)
+
+
 @pytest.mark.parametrize("objective", ["confidence_branch", "multilabel", "reject"])
 def test_a_method_that_changes_network_or_baseline(objective, data_dir, tmp_path):
     arguments = ["--data_dir", data_dir, "--output_dir", tmp_path / "run", "--objective", objective, *SMALL]

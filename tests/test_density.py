@@ -1,0 +1,140 @@
+"""A density model in OETrainer: the margin objective, evaluation, exact resume, accumulation, two processes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers.trainer_utils import get_last_checkpoint
+
+from hf_oe import OETrainingArguments
+from hf_oe.density import DensitySuite, parse_arguments
+from hf_oe.objectives import OBJECTIVES
+
+from .tiny import KillAt, Killed, weights
+from .tiny_density import Stripes, density_model, density_trainer
+
+
+def assert_same(actual, expected, **tolerance):
+    for name, value in expected.items():
+        torch.testing.assert_close(actual[name], value, **(tolerance or {"rtol": 0, "atol": 0}))
+
+
+def test_a_step_is_one_forward_pass_and_the_margin_objective_on_it(tmp_path, monkeypatch):
+    run = density_trainer(tmp_path, dropout=0.0, max_steps=1)
+    batches = []
+    forward = run.model.forward
+    monkeypatch.setattr(
+        run.model, "forward", lambda pixel_values: batches.append(pixel_values) or forward(pixel_values)
+    )
+    run.train()
+    (pixels,) = batches
+    is_outlier = torch.arange(8) >= 4
+    with torch.no_grad():
+        parts = OBJECTIVES["margin"](density_model(0.0)(pixels), None, is_outlier, weight=0.5)
+    log = run.state.log_history[0]
+    for name, value in parts.items():
+        assert log[f"loss_{name}"] == pytest.approx(value.item(), rel=1e-4)
+
+
+def test_the_baseline_is_trained_for_bits_a_dimension_and_evaluated_by_them(tmp_path):
+    run = density_trainer(tmp_path, with_outliers=False, num_train_epochs=6)
+    before = run.evaluate()
+    run.train()
+    after = run.evaluate()
+    assert after["eval_loss"] < before["eval_loss"]
+    assert run.ood_results.test_error is None and "eval_accuracy" not in after
+    scores = run.ood_results.scores["bits_per_dim"]
+    assert scores["noise"].shape == (20,)
+    assert scores["in_distribution"].mean() == pytest.approx(after["eval_loss"], rel=1e-5)
+    assert after["eval_ood_noise_auroc"] == run.state.log_history[-1]["eval_ood_noise_auroc"]
+
+
+def test_outlier_exposure_makes_outliers_less_likely(tmp_path):
+    run = density_trainer(tmp_path, num_train_epochs=8)
+    before = run.evaluate()["eval_ood_noise_auroc"]
+    run.train()
+    assert run.evaluate()["eval_ood_noise_auroc"] > max(before, 0.9)
+
+
+def test_a_score_of_logits_is_refused_with_a_sentence(tmp_path):
+    with pytest.raises(ValueError, match=r"`logits` must have the shape \(batch, classes\), got \(12,\)"):
+        density_trainer(tmp_path, score=["msp"]).evaluate()
+
+
+@pytest.mark.parametrize("with_outliers", [False, True])
+@pytest.mark.parametrize("settings", [{}, {"gradient_accumulation_steps": 2}, {"bf16": True}])
+def test_killed_and_resumed_gives_bit_identical_weights(tmp_path, with_outliers, settings):
+    whole = density_trainer(tmp_path / "whole", with_outliers, **settings)
+    whole.train()
+    with pytest.raises(Killed):
+        density_trainer(tmp_path / "killed", with_outliers, callbacks=[KillAt(3)], **settings).train()
+    torch.rand(3)  # a new process has another generator state
+    resumed = density_trainer(tmp_path / "killed", with_outliers, **settings)
+    resumed.train(resume_from_checkpoint=get_last_checkpoint(resumed.args.output_dir))
+    assert_same(weights(resumed), weights(whole))
+    assert all(torch.isfinite(value).all() for value in weights(whole).values())
+
+
+def test_accumulated_micro_batches_equal_one_large_batch(tmp_path):
+    large = density_trainer(tmp_path / "large", dropout=0.0, optim="sgd", per_device_train_batch_size=8)
+    small = density_trainer(tmp_path / "small", dropout=0.0, optim="sgd", gradient_accumulation_steps=2)
+    large.train(), small.train()
+    assert_same(weights(small), weights(large), rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two_processes")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    run = subprocess.run(
+        [*command, "-m", "tests.tiny_density", str(folder)],
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    return [torch.load(folder / f"rank_{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+def test_two_processes_equal_one_with_the_same_global_batches(ranks, tmp_path):
+    single = density_trainer(tmp_path, dropout=0.0, per_device_train_batch_size=8)
+    single.train()
+    metrics = single.evaluate()
+    for rank in ranks:
+        assert rank["world_size"] == 2
+        assert_same(rank["weights"], weights(single), rtol=1e-3, atol=1e-4)
+        for name, value in rank["metrics"].items():
+            assert metrics[name] == pytest.approx(value, abs=0.02)
+
+
+def test_two_processes_resume_with_bit_identical_weights(ranks):
+    for rank in ranks:
+        assert_same(rank["resumed"], rank["whole"])
+
+
+def test_the_suite_evaluates_each_correction_as_a_score(tmp_path):
+    bits = {"in_distribution": np.array([3.0, 4.0]), "noise": np.array([4.0, 5.0])}
+    corrections = {"input_complexity": {"in_distribution": np.array([1.0, 1.0]), "noise": np.array([9.0, 9.0])}}
+    suite = DensitySuite(corrections, OETrainingArguments(str(tmp_path), ood_base_rate=1.0))
+    results = suite.evaluate_logits(bits["in_distribution"], {"noise": bits["noise"]})
+    assert {row.score: row.auroc for row in results.rows} == {"bits_per_dim": 0.875, "input_complexity": 0.0}
+    assert suite.mean_bits_per_dim == {"in_distribution": 3.5, "noise": 4.5}
+
+
+def test_defaults_are_those_of_table_5(tmp_path):
+    args, training_args = parse_arguments(["--output_dir", str(tmp_path)])
+    assert (args.image_size, args.filters, args.blocks, args.mixtures, args.dropout) == (32, 160, 5, 10, 0.5)
+    assert training_args.objective == "margin" and training_args.score == ["bits_per_dim"]
+    assert training_args.num_train_epochs == 1 and training_args.learning_rate == 2e-4
+
+
+def test_labels_of_the_dataset_do_not_reach_the_model(tmp_path):
+    run = density_trainer(tmp_path, with_outliers=False)
+    batch = next(iter(run.get_eval_dataloader()))
+    assert set(batch) == {"pixel_values"} and "labels" in Stripes(1)[0]
