@@ -13,7 +13,7 @@ from ..config import oe_score, oe_settings, oe_temperature
 from ..files import replacing
 from ..report import results_table
 from ..suite import ERROR_DETECTION
-from .sections import decontamination, guard_usage, training_data, usage
+from .sections import decontamination, guard_usage, is_density, training_data, usage
 
 TAGS = ("hf_oe", "outlier-exposure", "anomaly-detection", "out-of-distribution-detection")
 
@@ -55,7 +55,7 @@ def model_card(
     """A card from what the model's config and the results say.
 
     Args:
-        model: a classifier, or a causal language model; `OETrainer` and `fit_threshold` have written to its config.
+        model: a classifier, a causal language model or a density model of images; `OETrainer` and `fit_threshold` have written to its config.
         results: what `ood_results.json` holds.
         name: Hub id under which the examples load the model; its last part is the title.
         table: the results as Markdown, by default `hf_oe.report.results_table`.
@@ -68,6 +68,8 @@ def model_card(
     modality = "image" if model.main_input_name == "pixel_values" else "text"
     is_language_model = model.get_output_embeddings() is not None
     task = "text-generation" if is_language_model else f"{modality}-classification"
+    if is_density(model):
+        task = "unconditional-image-generation"
     corpora = [(in_distribution, "in-distribution", None)] if results else []
     corpora += [(entry["name"], "outliers", entry.get("revision")) for entry in settings.get("outliers", [])]
     data_section, datasets = training_data(corpora)
@@ -140,6 +142,8 @@ def _base_model(model: Any) -> str | None:
 def _subject(model: Any, modality: str, in_distribution: str, is_language_model: bool) -> str:
     if is_language_model:
         return f"A language model of {in_distribution} that flags text which is unlike it."
+    if is_density(model):
+        return f"A density model of {in_distribution} that flags images which are unlikely."
     labels = list(model.config.id2label.values())
     classes = ", ".join(map(str, labels[:10])) + (f" and {len(labels) - 10} more" if len(labels) > 10 else "")
     article = "An image" if modality == "image" else "A text"

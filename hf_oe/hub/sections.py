@@ -24,8 +24,25 @@ _AUTO_CLASSES = {
 }
 
 
+def is_density(model: Any) -> bool:
+    """Whether the model says how likely an image is, not what it shows."""
+    return oe_score(model) == "bits_per_dim"
+
+
 def usage(model: Any, name: str, modality: str) -> str:
     """How to use the model with hf_oe, and with nothing but transformers."""
+    if is_density(model):
+        return f"""## How to use it
+
+With the model's own code, which travels in this repository:
+
+```python
+from transformers import AutoModel
+
+model = AutoModel.from_pretrained("{name}", trust_remote_code=True)
+anomaly_score = model(pixel_values).bits_per_dim  # pixels / 127.5 - 1, (batch, channels, height, width)
+images = model.sample(16)
+```"""
     example = '"photograph.jpg"' if modality == "image" else '"a sentence"'
     processor, auto_class = _AUTO_CLASSES[modality]
     own_code = getattr(model.config, "auto_map", None) or model._auto_class
