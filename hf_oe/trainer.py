@@ -39,8 +39,8 @@ class OETrainer(HubMixin, CompleteCheckpoints):
 
     Args:
         model: any classifier whose output has `logits` `(batch, classes)`, or a density model whose first output
-            besides the loss has one number an example. An objective that trains another network,
-            one with a branch for instance, makes it from this one: see the attribute `model`, and `hf_oe.methods`.
+            besides the loss has one number an example. An objective that trains another network, one with a branch
+            for instance, makes it from this one: see the attribute `model`, and `hf_oe.methods`.
         args: an `OETrainingArguments`.
         outlier_dataset: map-style or iterable; its rows have the columns of `train_dataset`, labels are not needed.
             A stream, or an `OutlierMixture` of several sets, is shared out to the processes;

@@ -39,7 +39,9 @@ def trainer(folder, decay=0.5, callbacks=(), **settings):
         **settings,
     )
     callbacks = [Record(), PolyakAveraging(decay), *callbacks]
-    return Trainer(tiny_model(), args, train_dataset=Vectors(24), eval_dataset=Vectors(8), callbacks=callbacks)
+    return Trainer(
+        tiny_model(), args, train_dataset=Vectors(24, noise=0.0), eval_dataset=Vectors(8), callbacks=callbacks
+    )
 
 
 def record_of(trained):

@@ -55,7 +55,8 @@ def model_card(
     """A card from what the model's config and the results say.
 
     Args:
-        model: a classifier, a causal language model or a density model of images; `OETrainer` and `fit_threshold` have written to its config.
+        model: a classifier, a causal language model or a density model of images; `OETrainer` and `fit_threshold`
+            have written to its config.
         results: what `ood_results.json` holds.
         name: Hub id under which the examples load the model; its last part is the title.
         table: the results as Markdown, by default `hf_oe.report.results_table`.

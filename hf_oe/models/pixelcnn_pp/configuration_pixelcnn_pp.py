@@ -16,7 +16,7 @@ class PixelCNNPPConfig(PretrainedConfig):
         filters: feature maps of each stream.
         blocks: residual blocks of a resolution on the way up; the lower two have one more on the way back.
         mixtures: discretized logistics that make up the distribution of a pixel.
-        dropout: probability of dropout between the two convolutions of a block, a multiple of 1/256.
+        dropout: probability of dropout between the two convolutions of a block, rounded to a multiple of 1/256.
         num_classes: of the class conditioning; 0 for none.
         kwargs: what every `PretrainedConfig` takes.
 

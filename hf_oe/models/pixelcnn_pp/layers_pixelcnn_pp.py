@@ -98,7 +98,7 @@ class CausalConv2d(WeightNormalised):
 
 
 class UpsamplingConv2d(WeightNormalised):
-    """Transposed causal convolution of stride 2, a row of 2 filters high."""
+    """Transposed causal convolution of stride 2, with kernels of 2 rows."""
 
     def __init__(self, channels: int, columns: int) -> None:
         super().__init__((channels, channels, 2, columns), out_axis=1)
