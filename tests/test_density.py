@@ -54,7 +54,7 @@ def test_the_baseline_is_trained_for_bits_a_dimension_and_evaluated_by_them(tmp_
 
 
 def test_outlier_exposure_makes_outliers_less_likely(tmp_path):
-    run = density_trainer(tmp_path, num_train_epochs=8)
+    run = density_trainer(tmp_path, num_train_epochs=20, save_strategy="no")
     before = run.evaluate()["eval_ood_noise_auroc"]
     run.train()
     assert run.evaluate()["eval_ood_noise_auroc"] > max(before, 0.9)

@@ -52,7 +52,7 @@ def density_trainer(output_dir: Path, with_outliers: bool = True, dropout: float
     settings = {
         "num_train_epochs": 2,
         "per_device_train_batch_size": 4,
-        "learning_rate": 1e-2,
+        "learning_rate": 3e-3,
         "max_grad_norm": 0.0,
         "objective": "margin",
         "logging_steps": 1,

@@ -205,6 +205,14 @@ def test_data_dependent_initialisation_standardises_every_layer():
         torch.testing.assert_close(deviation, torch.full_like(mean, expected), rtol=1e-2, atol=0)
 
 
+def test_initialisation_from_images_that_some_layers_see_nothing_of():
+    model = PixelCNNPPModel(PixelCNNPPConfig(image_size=4, filters=4, blocks=1, mixtures=2, dropout=0.0))
+    model.initialize_from_batch(images(8, 3, 4, 4))
+    assert model(images(8, 3, 4, 4)).loss < 20
+    model.initialize_from_batch(torch.ones(8, 3, 4, 4))
+    assert torch.isfinite(model(images(8, 3, 4, 4)).loss)
+
+
 def test_dropout_keeps_the_mean_in_any_memory_layout_and_acts_in_training_only():
     torch.manual_seed(0)
     dropout = Dropout(0.3).train()

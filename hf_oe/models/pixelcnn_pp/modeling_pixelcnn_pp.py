@@ -154,7 +154,8 @@ class PixelCNNPPModel(PreTrainedModel):
 
         def normalise(layer: WeightNormalised, _: Any, output: Tensor) -> Tensor:
             variance, mean = torch.var_mean(output, dim=(0, 2, 3), correction=0)
-            factor = layer.initial_scale * torch.rsqrt(variance + 1e-10)
+            # In small images the coarsest maps hold nothing but what sees no pixel: a constant stays as it is.
+            factor = torch.where(variance > 1e-6, layer.initial_scale * torch.rsqrt(variance), 1.0)
             layer.gain.mul_(factor)
             layer.bias.sub_(mean).mul_(factor)
             return (output - mean[:, None, None]) * factor[:, None, None]
