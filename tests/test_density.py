@@ -15,7 +15,7 @@ from hf_oe.density import DensitySuite, parse_arguments
 from hf_oe.objectives import OBJECTIVES
 
 from .tiny import KillAt, Killed, weights
-from .tiny_density import Stripes, density_model, density_trainer
+from .tiny_density import EXACT, Stripes, density_model, density_trainer
 
 
 def assert_same(actual, expected, **tolerance):
@@ -41,7 +41,7 @@ def test_a_step_is_one_forward_pass_and_the_margin_objective_on_it(tmp_path, mon
 
 
 def test_the_baseline_is_trained_for_bits_a_dimension_and_evaluated_by_them(tmp_path):
-    run = density_trainer(tmp_path, with_outliers=False, num_train_epochs=6)
+    run = density_trainer(tmp_path, with_outliers=False, dropout=0.0, num_train_epochs=6)
     before = run.evaluate()
     run.train()
     after = run.evaluate()
@@ -54,7 +54,7 @@ def test_the_baseline_is_trained_for_bits_a_dimension_and_evaluated_by_them(tmp_
 
 
 def test_outlier_exposure_makes_outliers_less_likely(tmp_path):
-    run = density_trainer(tmp_path, num_train_epochs=20, save_strategy="no")
+    run = density_trainer(tmp_path, dropout=0.0, num_train_epochs=20, save_strategy="no")
     before = run.evaluate()["eval_ood_noise_auroc"]
     run.train()
     assert run.evaluate()["eval_ood_noise_auroc"] > max(before, 0.9)
@@ -80,10 +80,10 @@ def test_killed_and_resumed_gives_bit_identical_weights(tmp_path, with_outliers,
 
 
 def test_accumulated_micro_batches_equal_one_large_batch(tmp_path):
-    large = density_trainer(tmp_path / "large", dropout=0.0, optim="sgd", per_device_train_batch_size=8)
-    small = density_trainer(tmp_path / "small", dropout=0.0, optim="sgd", gradient_accumulation_steps=2)
+    large = density_trainer(tmp_path / "large", **EXACT, per_device_train_batch_size=8)
+    small = density_trainer(tmp_path / "small", **EXACT, gradient_accumulation_steps=2)
     large.train(), small.train()
-    assert_same(weights(small), weights(large), rtol=1e-4, atol=1e-5)
+    assert_same(weights(small), weights(large), rtol=1e-4, atol=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -103,12 +103,12 @@ def ranks(tmp_path_factory):
 
 
 def test_two_processes_equal_one_with_the_same_global_batches(ranks, tmp_path):
-    single = density_trainer(tmp_path, dropout=0.0, per_device_train_batch_size=8)
+    single = density_trainer(tmp_path, **EXACT, per_device_train_batch_size=8)
     single.train()
     metrics = single.evaluate()
     for rank in ranks:
         assert rank["world_size"] == 2
-        assert_same(rank["weights"], weights(single), rtol=1e-3, atol=1e-4)
+        assert_same(rank["weights"], weights(single), rtol=1e-4, atol=1e-6)
         for name, value in rank["metrics"].items():
             assert metrics[name] == pytest.approx(value, abs=0.02)
 
