@@ -8,7 +8,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from hf_oe.polyak import PolyakAveraging
 
-from .tiny import KillAt, Killed, Vectors, tiny_model
+from .tiny import KillAt, Killed, Vectors, tiny_model, tiny_trainer
 
 
 class Record(TrainerCallback):
@@ -84,13 +84,17 @@ def test_training_itself_is_unchanged(tmp_path):
     assert_close(*last, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("step", [2, 3, 4])
+@pytest.mark.parametrize("step", [2, 3, 5])
 def test_killed_and_resumed_gives_bit_identical_weights_and_averages(tmp_path, step):
-    whole = trainer(tmp_path / "whole", 0.9)
+    def run(folder, *callbacks):
+        # The plain Trainer draws other batches after a resume in the middle of an epoch, with averages or without.
+        return tiny_trainer(tmp_path / folder, None, callbacks=[Record(), PolyakAveraging(0.9), *callbacks])
+
+    whole = run("whole")
     whole.train()
     with pytest.raises(Killed):
-        trainer(tmp_path / "killed", 0.9, [KillAt(step)]).train()
-    resumed = trainer(tmp_path / "killed", 0.9)
+        run("killed", KillAt(step)).train()
+    resumed = run("killed")
     resumed.train(resume_from_checkpoint=get_last_checkpoint(tmp_path / "killed"))
     assert_close(record_of(resumed).trained[-1], record_of(whole).trained[-1], rtol=0, atol=0)
     assert_close(dict(resumed.model.named_parameters()), dict(whole.model.named_parameters()), rtol=0, atol=0)
