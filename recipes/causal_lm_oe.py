@@ -1,4 +1,4 @@
-"""Any causal language model on any text: it learns your domain, and to be unsure of other text.
+r"""Any causal language model on any text: it learns your domain, and to be unsure of other text.
 
     accelerate launch recipes/causal_lm_oe.py --architecture your/model --in_distribution tickets.txt \
         --outliers wikitext2 --ood_corpora english_web_treebank spam.txt --output_dir runs/tickets
