@@ -33,7 +33,7 @@ from transformers import AutoConfig
 from hf_oe.data.corpora import load_source
 from hf_oe.data.corpora._archives import members
 from hf_oe.data.corpora._formats import read_cifar, read_conllu, read_idx, read_lines, read_npy
-from hf_oe.data.images import decode
+from hf_oe.data.images import decode, prepare_images
 from hf_oe.experiment import parse_arguments
 from hf_oe.models import create_classifier
 from hf_oe.protocols import MNIST
@@ -146,8 +146,7 @@ def read_config(path: str) -> None:
 
 
 def read_parquet(path: str) -> None:
-    for row in load_source(path, "train"):
-        row["image"].load()
+    prepare_images(load_source(path, "train"), 20, max_unreadable=1.0)
 
 
 FILES: dict[str, tuple[str, Callable[[random.Random], bytes], Callable[[str], object]]] = {
