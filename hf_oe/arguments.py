@@ -75,7 +75,13 @@ class OETrainingArguments(TrainingArguments):
         default=0.2,
         metadata={"help": "Anomalies per in-distribution test example (paper: 1:5, that is 0.2; section 4.1)."},
     )
-
+    calibration_base_rate: float = field(
+        default=1.0,
+        metadata={
+            "help": "Anomalies per in-distribution test example where calibration is measured (paper: as many, that "
+            "is 1; section 4.4. The authors' code: 0.2)."
+        },
+    )
     outlier_shuffle_block: int | None = field(
         default=None,
         metadata={
@@ -124,8 +130,9 @@ class OETrainingArguments(TrainingArguments):
             raise ValueError(f"`recall_level` must be fractions between 0 and 1, got {self.recall_level}.")
         if self.ood_trials < 1:
             raise ValueError(f"`ood_trials` must be at least 1, got {self.ood_trials}.")
-        if not 0 < self.ood_base_rate < math.inf:
-            raise ValueError(f"`ood_base_rate` must be a number greater than 0, got {self.ood_base_rate}.")
+        for name in ("ood_base_rate", "calibration_base_rate"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"`{name}` must be a number greater than 0, got {getattr(self, name)}.")
 
 
 def _own_weight(objective: str) -> float:

@@ -312,6 +312,7 @@ def _summary(experiment: Experiment, results: dict[str, OODResults], trainers: d
         "recall_level": first.recall_level,
         "trials": first.trials,
         "base_rate": args.ood_base_rate,
+        "calibration_base_rate": args.calibration_base_rate,
         "seed": args.seed,
         "test_error": {stage: result.test_error for stage, result in results.items()},
         "figures": {name: {stage: it.figures[name] for stage, it in results.items()} for name in first.figures},

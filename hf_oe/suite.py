@@ -46,7 +46,7 @@ class OODRow:
 
 @dataclass
 class CalibrationRow:
-    """Calibration errors on test examples and equally many anomalies of one corpus, fractions of 1 (section 4.4).
+    """Calibration errors on test examples and anomalies of one corpus, fractions of 1 (section 4.4).
 
     `rescaled` tells whether 0-1 posterior rescaling followed the temperature.
     """
@@ -281,15 +281,15 @@ class OODSuite:
         logits: Logits,
         labels: np.ndarray,
         corpora: Mapping[str, Logits],
-        anomalies_per_example: float = 1.0,
+        base_rate: float = 1.0,
     ) -> tuple[float, list[CalibrationRow]]:
         """Temperature fitted on held-out examples, and calibration in the presence of each corpus (Table 7).
 
         Args:
             held_out: logits `(examples, classes)` and labels `(examples,)` that were not trained on.
             logits, labels: of the test set; an anomaly counts as misclassified.
-            anomalies_per_example: of the pool; the paper takes equally many. Where a corpus has fewer, fewer test
-                examples are drawn, too.
+            base_rate: anomalies per in-distribution example in the pool; the paper takes equally many. Where a corpus
+                has fewer, fewer test examples are drawn, too.
 
         Returns:
             The temperature, and two rows a corpus: without and with 0-1 posterior rescaling.
@@ -298,8 +298,8 @@ class OODSuite:
         generator = np.random.default_rng(self.seed)
         rows = []
         for corpus, anomalous in corpora.items():
-            drawn = min(len(anomalous), round(len(logits) * anomalies_per_example))
-            kept = generator.choice(len(logits), round(drawn / anomalies_per_example), replace=False)
+            drawn = min(len(anomalous), round(len(logits) * base_rate))
+            kept = generator.choice(len(logits), round(drawn / base_rate), replace=False)
             pool = np.concatenate([logits[kept], anomalous[generator.choice(len(anomalous), drawn, replace=False)]])
             right = np.concatenate([logits[kept].argmax(axis=-1) == labels[kept], np.zeros(drawn, bool)])
             stated = max_softmax(pool, temperature)

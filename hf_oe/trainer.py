@@ -338,7 +338,9 @@ class OETrainer(HubMixin, CompleteCheckpoints):
     ) -> None:
         """Adds the temperature and the calibration with it to `ood_results`; without one there, a warning says why."""
         try:
-            temperature, rows = self.suite.calibrate(held_out, logits, labels, corpora)
+            temperature, rows = self.suite.calibrate(
+                held_out, logits, labels, corpora, self.args.calibration_base_rate
+            )
         except ValueError as error:
             logger.warning("Calibration is left out, since no temperature fits `calibration_dataset`: %s", error)
             return

@@ -195,6 +195,7 @@ def test_plain_training_arguments_are_refused(tmp_path):
         ({"outlier_weight": -1.0}, "`outlier_weight` must not be negative"),
         ({"recall_level": [95.0]}, "`recall_level` must be fractions"),
         ({"ood_trials": 0}, "`ood_trials` must be at least 1"),
+        ({"calibration_base_rate": 0.0}, "`calibration_base_rate` must be a number greater than 0"),
         ({"ood_base_rate": 0.0}, "`ood_base_rate` must be a number greater than 0"),
     ],
 )
@@ -210,6 +211,10 @@ def test_calibration_on_held_out_examples(tmp_path):
     metrics = trainer.evaluate()
     for corpus in ("far", "near"):
         assert 0 <= metrics[f"eval_calibration_{corpus}_mav"] <= metrics[f"eval_calibration_{corpus}_rms"] <= 1
+    rows = trainer.ood_results.calibration
+    trainer.args.calibration_base_rate = 0.2
+    trainer.evaluate()
+    assert trainer.ood_results.calibration != rows
     assert oe_settings(trainer.model)["temperature"] == trainer.ood_results.temperature > 0
     trainer.save_model()
     assert oe_settings(TinyClassifier.from_pretrained(tmp_path)) == oe_settings(trainer.model)

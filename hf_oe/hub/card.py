@@ -13,9 +13,12 @@ from ..config import oe_score, oe_settings, oe_temperature
 from ..files import replacing
 from ..report import results_table
 from ..suite import ERROR_DETECTION
-from .sections import decontamination, guard_usage, is_density, training_data, usage
+from .sections import decontamination, task_of, training_data, usage
 
 TAGS = ("hf_oe", "outlier-exposure", "anomaly-detection", "out-of-distribution-detection")
+
+_QUALITY = {"text-generation": "perplexity", "unconditional-image-generation": "bits_per_dim"}
+"""Metric of how good a model is at its own task, where that is not accuracy."""
 
 _LIMITS = """## Limits
 
@@ -66,11 +69,8 @@ def model_card(
     settings = oe_settings(model)
     in_distribution = (results or {}).get("in_distribution", "its training data")
     name = name or f"{in_distribution}-outlier-exposure"
-    modality = "image" if model.main_input_name == "pixel_values" else "text"
-    is_language_model = model.get_output_embeddings() is not None
-    task = "text-generation" if is_language_model else f"{modality}-classification"
-    if is_density(model):
-        task = "unconditional-image-generation"
+    task = task_of(model)
+    is_classifier = task.endswith("-classification")
     corpora = [(in_distribution, "in-distribution", None)] if results else []
     corpora += [(entry["name"], "outliers", entry.get("revision")) for entry in settings.get("outliers", [])]
     data_section, datasets = training_data(corpora)
@@ -79,7 +79,7 @@ def model_card(
         "library_name": "transformers",
         "pipeline_tag": task,
         "tags": list(TAGS),
-        "metrics": ["perplexity" if is_language_model else "accuracy", "roc_auc"],
+        "metrics": [_QUALITY.get(task, "accuracy"), "roc_auc"],
         "datasets": datasets or None,
         "base_model": _base_model(model),
         "eval_results": evaluations(results, task) if results else None,
@@ -89,9 +89,9 @@ def model_card(
         table = results_table(results)
     sections = [
         f"# {name.split('/')[-1]}",
-        _introduction(model, _subject(model, modality, in_distribution, is_language_model), settings),
-        guard_usage(model, name) if is_language_model else usage(model, name, modality),
-        "" if is_language_model else _threshold(settings),
+        _introduction(model, _subject(model, task, in_distribution), settings),
+        usage(model, name, task),
+        _threshold(settings) if is_classifier else "",
         (table or "").strip(),
         "\n\n".join(f"![{caption}]({file})" for caption, file in (figures or {}).items()),
         _temperature(model),
@@ -140,14 +140,14 @@ def _base_model(model: Any) -> str | None:
     return origin if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", origin) and not os.path.exists(origin) else None
 
 
-def _subject(model: Any, modality: str, in_distribution: str, is_language_model: bool) -> str:
-    if is_language_model:
+def _subject(model: Any, task: str, in_distribution: str) -> str:
+    if task == "text-generation":
         return f"A language model of {in_distribution} that flags text which is unlike it."
-    if is_density(model):
+    if task == "unconditional-image-generation":
         return f"A density model of {in_distribution} that flags images which are unlikely."
     labels = list(model.config.id2label.values())
     classes = ", ".join(map(str, labels[:10])) + (f" and {len(labels) - 10} more" if len(labels) > 10 else "")
-    article = "An image" if modality == "image" else "A text"
+    article = "An image" if task == "image-classification" else "A text"
     return (
         f"{article} classifier of {in_distribution} ({len(labels)} classes: {classes}) that flags inputs which are "
         "none of these."

@@ -24,25 +24,22 @@ _AUTO_CLASSES = {
 }
 
 
-def is_density(model: Any) -> bool:
-    """Whether the model says how likely an image is, not what it shows."""
-    return oe_score(model) == "bits_per_dim"
+def task_of(model: Any) -> str:
+    """The model's task, by its name on the Hub."""
+    if oe_score(model) == "bits_per_dim":
+        return "unconditional-image-generation"
+    if model.get_output_embeddings() is not None:
+        return "text-generation"
+    return "image-classification" if model.main_input_name == "pixel_values" else "text-classification"
 
 
-def usage(model: Any, name: str, modality: str) -> str:
-    """How to use the model with hf_oe, and with nothing but transformers."""
-    if is_density(model):
-        return f"""## How to use it
-
-With the model's own code, which travels in this repository:
-
-```python
-from transformers import AutoModel
-
-model = AutoModel.from_pretrained("{name}", trust_remote_code=True)
-anomaly_score = model(pixel_values).bits_per_dim  # pixels / 127.5 - 1, (batch, channels, height, width)
-images = model.sample(16)
-```"""
+def usage(model: Any, name: str, task: str) -> str:
+    """How to use the model: with hf_oe, and for a classifier also with nothing but transformers."""
+    if task == "unconditional-image-generation":
+        return _density_usage(name)
+    if task == "text-generation":
+        return _guard_usage(model, name)
+    modality = task.partition("-")[0]
     example = '"photograph.jpg"' if modality == "image" else '"a sentence"'
     processor, auto_class = _AUTO_CLASSES[modality]
     own_code = getattr(model.config, "auto_map", None) or model._auto_class
@@ -69,8 +66,21 @@ logits = model(**processor({inputs}, return_tensors="pt")).logits
     return "\n\n".join(lines)
 
 
-def guard_usage(model: Any, name: str) -> str:
-    """How to use a language model with hf_oe: to score text, whole and token by token."""
+def _density_usage(name: str) -> str:
+    return f"""## How to use it
+
+With the model's own code, which travels in this repository:
+
+```python
+from transformers import AutoModel
+
+model = AutoModel.from_pretrained("{name}", trust_remote_code=True)
+anomaly_score = model(pixel_values).bits_per_dim  # pixels / 127.5 - 1, (batch, channels, height, width)
+images = model.sample(16)
+```"""
+
+
+def _guard_usage(model: Any, name: str) -> str:
     trust = ", trust_remote_code=True" if getattr(model.config, "auto_map", None) or model._auto_class else ""
     return f"""## How to use it
 

@@ -55,8 +55,8 @@ def results_table(results: Mapping[str, Any], published: PublishedTable | None =
         ]
     if results.get("calibration"):
         parts += [
-            "Calibration on test examples and equally many anomalies, mean over the corpora, with the temperature of "
-            "held-out training examples.",
+            f"Calibration with {results.get('calibration_base_rate', 1):g} anomalies a test example, mean over the "
+            "corpora, at the temperature of held-out training examples.",
             _calibration_table(results["calibration"], published),
         ]
     return "\n\n".join(parts) + "\n"
