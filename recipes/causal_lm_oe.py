@@ -10,8 +10,8 @@ is trained from scratch: `--architecture gpt2 --config_overrides n_layer=2,n_emb
 `--architecture openai-community/gpt2` is the pretrained model.
 """
 
-from hf_oe.language_experiment import parse_arguments, run_language_experiment
-from hf_oe.language_protocols import CAUSAL_LM
+from hf_oe.experiments.language_models import parse_arguments, run_language_experiment
+from hf_oe.protocols.language_models import CAUSAL_LM
 
 
 def main() -> None:

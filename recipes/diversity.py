@@ -6,8 +6,8 @@ Section 4.5 of the paper: mean AUPR 78.5 with 10 classes, 85.1 with 30, 85.3 wit
 curve; arguments are those of `recipes/cifar10_oe.py`, and `--classes` and `--noise`.
 """
 
-from hf_oe.protocols import CIFAR10
-from hf_oe.studies import diversity_study
+from hf_oe.experiments.studies import diversity_study
+from hf_oe.protocols.images import CIFAR10
 
 if __name__ == "__main__":
     diversity_study(CIFAR10, "cifar100")

@@ -7,8 +7,8 @@ outliers, 98.7 with one a class, 99.5 with ten. `--architecture` takes the folde
 all other arguments are those of an image recipe.
 """
 
-from hf_oe.protocols import FEW_SHOT
-from hf_oe.studies import few_shot_experiment
+from hf_oe.experiments.studies import few_shot_experiment
+from hf_oe.protocols.images import FEW_SHOT
 
 if __name__ == "__main__":
     few_shot_experiment(FEW_SHOT, "cifar10")

@@ -7,7 +7,7 @@ of before and after; model, card, plots and `ood_results.json` are in `output_di
 `--help` lists every argument; a YAML or JSON file of them may come first.
 """
 
-from hf_oe.gan_experiment import parse_gan_arguments, run_gan_experiment
+from hf_oe.experiments.gans import parse_gan_arguments, run_gan_experiment
 
 
 def main() -> None:

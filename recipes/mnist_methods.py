@@ -5,8 +5,8 @@
 Arguments are those of `recipes/mnist_oe.py`, and `--methods` chooses among the objectives.
 """
 
-from hf_oe.comparison import compare_methods
-from hf_oe.protocols import MNIST
+from hf_oe.experiments.comparison import compare_methods
+from hf_oe.protocols.images import MNIST
 
 if __name__ == "__main__":
     compare_methods(MNIST)

@@ -10,7 +10,7 @@ hour on two cores, with other outliers:
         --learning_rate 1e-3 --outliers tiny_imagenet
 """
 
-from hf_oe.density import parse_arguments, run_density_experiment
+from hf_oe.experiments.density import parse_arguments, run_density_experiment
 
 
 def main() -> None:

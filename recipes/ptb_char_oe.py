@@ -7,8 +7,8 @@ before and after; model, card, plots, flagged passages and `ood_results.json` ar
 argument; a YAML or JSON file of them may come first.
 """
 
-from hf_oe.language_experiment import parse_arguments, run_language_experiment
-from hf_oe.language_protocols import PTB_CHAR
+from hf_oe.experiments.language_models import parse_arguments, run_language_experiment
+from hf_oe.protocols.language_models import PTB_CHAR
 
 
 def main() -> None:

@@ -9,8 +9,8 @@ or JSON file of them may come first. A CPU takes a smaller model:
     --config_overrides hidden_size=200,embedding_size=200,num_layers=1 --optim adamw_torch …
 """
 
-from hf_oe.language_experiment import parse_arguments, run_language_experiment
-from hf_oe.language_protocols import PTB_WORD
+from hf_oe.experiments.language_models import parse_arguments, run_language_experiment
+from hf_oe.protocols.language_models import PTB_WORD
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ plots and `ood_results.json` are in `output_dir`. `--help` lists every argument;
 first.
 """
 
-from hf_oe.experiment import parse_arguments, run_image_experiment
-from hf_oe.protocols import SVHN
+from hf_oe.experiments.images import parse_arguments, run_image_experiment
+from hf_oe.protocols.images import SVHN
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ of WikiText-2, evaluates both and prints the table of before and after; model, t
 `ood_results.json` are in `output_dir`. `--help` lists every argument; a YAML or JSON file of them may come first.
 """
 
-from hf_oe.text_experiment import parse_text_arguments, run_text_experiment
+from hf_oe.experiments.texts import parse_text_arguments, run_text_experiment
 
 
 def main() -> None:

@@ -34,9 +34,9 @@ from hf_oe.data.corpora import load_source
 from hf_oe.data.corpora._archives import members
 from hf_oe.data.corpora._formats import read_cifar, read_conllu, read_idx, read_lines, read_npy
 from hf_oe.data.images import decode, prepare_images
-from hf_oe.experiment import parse_arguments
+from hf_oe.experiments.images import parse_arguments
 from hf_oe.models import create_classifier
-from hf_oe.protocols import MNIST
+from hf_oe.protocols.images import MNIST
 
 SECONDS = 20
 

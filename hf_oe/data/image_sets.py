@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from transformers.trainer_utils import has_length
 
 from ..models.gan import DCGANGenerator
-from ..protocols import ImageProtocol
+from ..protocols.images import ImageProtocol
 from . import synthetic
 from .corpora import list_corpora, load_source
 from .decontaminate import DecontaminationReport, decontaminate

@@ -65,7 +65,7 @@ LETTERS = "ACEFHJKLMNPRTUVWXdefhkmnprtuvwx"
 NUM_ANOMALIES = 500
 """Examples of each test corpus, and of the test digits."""
 
-_CROP_SIZE = 28  # The input size of `hf_oe.protocols.DIGITS`.
+_CROP_SIZE = 28  # The input size of `hf_oe.protocols.images.DIGITS`.
 _MIN_CONTRAST = 16  # Of 255 greys; excludes the black corners of an eye ground and the blank margins of a page.
 _SPLITS = {"digits": ("train", "test"), "photographs": ("train",)}
 

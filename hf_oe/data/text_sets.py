@@ -12,7 +12,7 @@ import numpy as np
 from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from ..text_protocols import TextProtocol
+from ..protocols.texts import TextProtocol
 from .corpora import list_corpora, load_source
 from .decontaminate import DecontaminationReport, decontaminate_text
 from .reachable import load_reachable

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data.probe import SEPARABLE
-from ..published import PublishedTable
+from ..protocols.published import PublishedTable
 from ..suite import ERROR_DETECTION
 from .compare import Figure, RunGroup, differing_settings
 from .context import BASE_RATES, at_base_rate, worse_corpora

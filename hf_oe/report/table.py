@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..published import PublishedTable
+from ..protocols.published import PublishedTable
 from ..suite import ERROR_DETECTION
 from .style import STAGES, arrow, fpr_name, percent
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from hf_oe.data.image_sets import load_image_sets
 from hf_oe.models import DCGANConfig, DCGANGenerator
-from hf_oe.protocols import MNIST
+from hf_oe.protocols.images import MNIST
 from tests.pictures import as_dataset, structured_images
 
 

@@ -6,7 +6,7 @@ import pytest
 from hf_oe.data.corpora import CorpusNotFoundError
 from hf_oe.data.text import build_word_tokenizer
 from hf_oe.data.text_sets import load_text_sets
-from hf_oe.text_protocols import NEWSGROUPS20, SST, TREC, text_protocol
+from hf_oe.protocols.texts import NEWSGROUPS20, SST, TREC, text_protocol
 
 LONG = "a tale of many words that goes on without any end at all"
 

@@ -54,7 +54,7 @@ def test_folders_without_a_run_are_named(tmp_path):
 
 def test_settings_are_what_decides_the_figures():
     from hf_oe import OETrainingArguments
-    from hf_oe.experiment import ImageExperimentArguments
+    from hf_oe.experiments.images import ImageExperimentArguments
 
     def settings(**changed):
         arguments = ImageExperimentArguments(data_dir=changed.pop("data_dir", None), mode="scratch")

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from hf_oe.published import PublishedTable
+from hf_oe.protocols.published import PublishedTable
 from hf_oe.report import results_table
 
 PUBLISHED = PublishedTable("Table 0", 0.99, {"gaussian": ((1.0, 99.9, 99.4), (0.5, 100.0, 99.8))})

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hf_oe.experiment import parse_arguments
-from hf_oe.protocols import CIFAR10, MNIST
+from hf_oe.experiments.images import parse_arguments
+from hf_oe.protocols.images import CIFAR10, MNIST
 
 
 @pytest.mark.parametrize(

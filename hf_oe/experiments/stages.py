@@ -15,18 +15,18 @@ import yaml
 from torch.utils.data import Dataset
 from transformers import HfArgumentParser, PreTrainedModel, set_seed
 
-from .arguments import OETrainingArguments
-from .callbacks import SaveOnSignal
-from .checkpoints import last_good_checkpoint
+from ..arguments import OETrainingArguments
+from ..callbacks import SaveOnSignal
+from ..checkpoints import last_good_checkpoint
+from ..data.decontaminate import DecontaminationReport
+from ..data.probe import shortcut_probe
+from ..data.rows import Readable
+from ..hub import histogram, push_folder, write_csv, write_model_card
+from ..protocols.published import PublishedTable
+from ..report import Examples, most_and_least_anomalous, publish_run, results_table
+from ..suite import OODResults, write_results
+from ..trainer import OETrainer
 from .context import with_context
-from .data.decontaminate import DecontaminationReport
-from .data.probe import shortcut_probe
-from .data.rows import Readable
-from .hub import histogram, push_folder, write_csv, write_model_card
-from .published import PublishedTable
-from .report import Examples, most_and_least_anomalous, publish_run, results_table
-from .suite import OODResults, write_results
-from .trainer import OETrainer
 
 logger = logging.getLogger(__name__)
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
-from .arguments import OETrainingArguments
-from .experiment import ImageExperimentArguments, image_experiment, parse_arguments
-from .gan import GANTrainer
-from .models import DCGANConfig
-from .protocols import CIFAR10, CIFAR100, DIGITS, MNIST, SVHN, ImageProtocol
-from .published import PUBLISHED
+from ..arguments import OETrainingArguments
+from ..gan import GANTrainer
+from ..models import DCGANConfig
+from ..protocols.images import CIFAR10, CIFAR100, DIGITS, MNIST, SVHN, ImageProtocol
+from ..protocols.published import PUBLISHED
+from .images import ImageExperimentArguments, image_experiment, parse_arguments
 from .stages import Stage, check_output_dir, parse_with_config, run_stages
 
 PROTOCOLS = {protocol.name: protocol for protocol in (DIGITS, MNIST, SVHN, CIFAR10, CIFAR100)}

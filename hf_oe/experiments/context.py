@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from .detectors import DETECTORS
-from .detectors.scoring import detectors_among
-from .features import classifier_head
+from ..detectors import DETECTORS
+from ..detectors.scoring import detectors_among
+from ..features import classifier_head
 
 logger = logging.getLogger(__name__)
 

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from transformers import AutoModelForImageClassification, PreTrainedModel
 
-from .arguments import OETrainingArguments
+from ..arguments import OETrainingArguments
+from ..data.image_sets import load_image_sets
+from ..models import SmallImageProcessor, create_classifier
+from ..protocols.images import ImageProtocol
+from ..protocols.published import PUBLISHED
+from ..report import run_settings
 from .context import ContextArguments, near_and_far
-from .data.image_sets import load_image_sets
-from .models import SmallImageProcessor, create_classifier
-from .protocols import ImageProtocol
-from .published import PUBLISHED
-from .report import run_settings
 from .stages import (
     Experiment,
     ExperimentArguments,

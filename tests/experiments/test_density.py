@@ -11,11 +11,11 @@ import torch
 from transformers.trainer_utils import get_last_checkpoint
 
 from hf_oe import OETrainingArguments
-from hf_oe.density import DensitySuite, parse_arguments
+from hf_oe.experiments.density import DensitySuite, parse_arguments
 from hf_oe.objectives import OBJECTIVES
 
-from .tiny import KillAt, Killed, weights
-from .tiny_density import EXACT, Stripes, density_model, density_trainer
+from ..tiny import KillAt, Killed, weights
+from ..tiny_density import EXACT, Stripes, density_model, density_trainer
 
 
 def assert_same(actual, expected, **tolerance):
@@ -92,7 +92,7 @@ def ranks(tmp_path_factory):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     run = subprocess.run(
         [*command, "-m", "tests.tiny_density", str(folder)],
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
         capture_output=True,
         text=True,

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from hf_oe.context import ContextArguments, near_and_far, with_context
 from hf_oe.data.corpora import list_corpora
-from hf_oe.protocols import CIFAR10, CIFAR100, MNIST
+from hf_oe.experiments.context import ContextArguments, near_and_far, with_context
+from hf_oe.protocols.images import CIFAR10, CIFAR100, MNIST
 
-from .tiny import tiny_model
+from ..tiny import tiny_model
 
 
 def test_context_comes_after_the_scores_and_none_twice():

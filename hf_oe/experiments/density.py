@@ -15,18 +15,18 @@ import torch
 from torch.optim.lr_scheduler import ExponentialLR
 from torch.utils.data import Dataset
 
-from .arguments import OETrainingArguments
-from .experiment import ImageExperimentArguments, image_experiment
-from .methods.density_scores import compressed_bits_per_dim, likelihood_ratio
-from .models import PixelCNNPPConfig, PixelCNNPPModel
-from .polyak import PolyakAveraging
-from .protocols import CIFAR10
-from .published import PUBLISHED_PIXELCNN
-from .report import plot_heat_maps
-from .report.page import HEAT_MAPS, write_report
+from ..arguments import OETrainingArguments
+from ..methods.density_scores import compressed_bits_per_dim, likelihood_ratio
+from ..models import PixelCNNPPConfig, PixelCNNPPModel
+from ..polyak import PolyakAveraging
+from ..protocols.images import CIFAR10
+from ..protocols.published import PUBLISHED_PIXELCNN
+from ..report import plot_heat_maps
+from ..report.page import HEAT_MAPS, write_report
+from ..suite import OODResults, OODSuite, Outputs, ScoreTable, collect_logits, write_results
+from ..trainer import OETrainer
+from .images import ImageExperimentArguments, image_experiment
 from .stages import baseline_and_exposure, check_output_dir, parse_with_config, run_stages
-from .suite import OODResults, OODSuite, Outputs, ScoreTable, collect_logits, write_results
-from .trainer import OETrainer
 
 logger = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .experiment import parse_arguments, run_image_experiment
-from .files import replacing
-from .methods import method_of
-from .protocols import ImageProtocol
+from ..files import replacing
+from ..methods import method_of
+from ..protocols.images import ImageProtocol
+from .images import parse_arguments, run_image_experiment
 
 COMPARED = ("uniform", "hard_outliers", "energy_bounded", "confidence_branch", "multilabel", "reject")
 """Objectives in the order in which they are trained; `uniform`, whose baseline others start from, is first."""

@@ -14,13 +14,14 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from .arguments import OETrainingArguments
+from ..arguments import OETrainingArguments
+from ..data.text import build_word_tokenizer
+from ..data.text_sets import load_text_sets
+from ..models import GRUTextConfig
+from ..protocols.published import PUBLISHED
+from ..protocols.texts import TextProtocol, text_protocol
+from ..report import run_settings
 from .context import ContextArguments, near_and_far
-from .data.text import build_word_tokenizer
-from .data.text_sets import load_text_sets
-from .models import GRUTextConfig
-from .published import PUBLISHED
-from .report import run_settings
 from .stages import (
     Experiment,
     ExperimentArguments,
@@ -29,7 +30,6 @@ from .stages import (
     parse_with_config,
     run_stages,
 )
-from .text_protocols import TextProtocol, text_protocol
 
 GRU = GRUTextConfig.model_type
 """Name of the paper's text classifier."""

@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig, BertForSequenceClassification
 
 from hf_oe.data.text import build_word_tokenizer
-from hf_oe.text_experiment import parse_text_arguments, run_text_experiment, text_experiment
+from hf_oe.experiments.texts import parse_text_arguments, run_text_experiment, text_experiment
 from tests.data.test_text_sets import write
 
 

@@ -14,10 +14,10 @@ from typing import Any
 import datasets
 from transformers import AutoConfig
 
-from .data.corpora import first_classes, load_source, shots_per_class
-from .experiment import image_experiment, parse_arguments, run_image_experiment
-from .files import replacing
-from .protocols import ImageProtocol
+from ..data.corpora import first_classes, load_source, shots_per_class
+from ..files import replacing
+from ..protocols.images import ImageProtocol
+from .images import image_experiment, parse_arguments, run_image_experiment
 from .stages import baseline_and_exposure, check_output_dir, run_stages
 
 logger = logging.getLogger(__name__)

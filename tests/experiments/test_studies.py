@@ -5,12 +5,12 @@ import json
 import pytest
 from transformers import ViTConfig, ViTForImageClassification
 
-from hf_oe.comparison import compare_methods, comparison_table
 from hf_oe.data.corpora import load_source
-from hf_oe.protocols import CIFAR10, FEW_SHOT, MNIST
-from hf_oe.studies import diversity_study, diversity_table, few_shot_experiment
+from hf_oe.experiments.comparison import compare_methods, comparison_table
+from hf_oe.experiments.studies import diversity_study, diversity_table, few_shot_experiment
+from hf_oe.protocols.images import CIFAR10, FEW_SHOT, MNIST
 
-from .test_recipes import write_images
+from ..test_recipes import write_images
 
 SMALL = ["--max_steps", "1", "--per_device_train_batch_size", "4", "--per_device_eval_batch_size", "8"]
 SMALL += ["--use_cpu", "true", "--disable_tqdm", "true", "--ood_corpora", "my_anomalies", "--hold_out", "0"]

@@ -15,15 +15,15 @@ from transformers import (
     default_data_collator,
 )
 
-from . import models  # noqa: F401  (registers this library's architectures)
-from .arguments import OETrainingArguments
-from .averaging import NonMonotonicAveraging
-from .data.language_sets import LanguageSets, load_language_sets
-from .language_protocols import LanguageProtocol
-from .language_trainer import OELanguageModelTrainer
-from .passages import write_flagged_passages
-from .published import PUBLISHED
-from .report import run_settings
+from .. import models  # noqa: F401  (registers this library's architectures)
+from ..arguments import OETrainingArguments
+from ..averaging import NonMonotonicAveraging
+from ..data.language_sets import LanguageSets, load_language_sets
+from ..language_trainer import OELanguageModelTrainer
+from ..passages import write_flagged_passages
+from ..protocols.language_models import LanguageProtocol
+from ..protocols.published import PUBLISHED
+from ..report import run_settings
 from .stages import (
     Experiment,
     ExperimentArguments,
