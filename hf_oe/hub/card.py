@@ -89,7 +89,7 @@ def model_card(
         table = results_table(results)
     sections = [
         f"# {name.split('/')[-1]}",
-        _introduction(model, _subject(model, task, in_distribution), settings),
+        _introduction(model, task, in_distribution, settings),
         usage(model, name, task),
         _threshold(settings) if is_classifier else "",
         (table or "").strip(),
@@ -154,15 +154,17 @@ def _subject(model: Any, task: str, in_distribution: str) -> str:
     )
 
 
-def _introduction(model: Any, subject: str, settings: Mapping[str, Any]) -> str:
+def _introduction(model: Any, task: str, in_distribution: str, settings: Mapping[str, Any]) -> str:
+    subject = _subject(model, task, in_distribution)
     text = f"{subject} Its anomaly score is `{oe_score(model)}`, higher for more anomalous."
     if not settings.get("outliers"):
         return f"{text} It was not trained with outliers: it is a baseline."
     outliers = ", ".join(entry["name"] for entry in settings["outliers"])
+    lesson = "they must be unlikely" if task == "unconditional-image-generation" else "on them it must be unsure"
     return (
         f"{text} It was exposed to outliers ({outliers}) with the objective `{settings['objective']}`, weight "
         f"{settings['outlier_weight']:g}, after *Deep Anomaly Detection with Outlier Exposure* (Hendrycks, Mazeika "
-        "and Dietterich, ICLR 2019): on outliers it must be unsure, and so it is on anomalies it has never seen."
+        f"and Dietterich, ICLR 2019): {lesson}, and so it is with anomalies it has never seen."
     )
 
 
