@@ -94,6 +94,8 @@ def parse_arguments(argv: list[str] | None = None) -> tuple[DensityExperimentArg
     args, training_args = parse_with_config(DensityExperimentArguments, description, _TRAINING_DEFAULTS, argv)
     args.baseline_epochs = _PROTOCOL.baseline_epochs if args.baseline_epochs is None else args.baseline_epochs
     args.baseline_learning_rate = args.baseline_learning_rate or training_args.learning_rate
+    if args.protocol == "iclr":
+        args.oe_epochs = args.oe_epochs or 2
     return args, training_args
 
 
@@ -114,7 +116,7 @@ def run_density_experiment(args: DensityExperimentArguments, training_args: OETr
         context_scores=(),
         new_model=partial(_new_model, args, experiment.train),
         load_model=_load_model,
-        published=PUBLISHED_PIXELCNN,
+        published=PUBLISHED_PIXELCNN if args.protocol == "paper" else None,
     )
     sets = {"in_distribution": experiment.test, **experiment.ood}
     corrections = _corrections(args, training_args, sets)

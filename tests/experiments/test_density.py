@@ -138,3 +138,9 @@ def test_labels_of_the_dataset_do_not_reach_the_model(tmp_path):
     run = density_trainer(tmp_path, with_outliers=False)
     batch = next(iter(run.get_eval_dataloader()))
     assert set(batch) == {"pixel_values"} and "labels" in Stripes(1)[0]
+
+
+@pytest.mark.parametrize(("version", "epochs"), [("paper", None), ("iclr", 2)])
+def test_the_published_paper_exposes_for_twice_as_long(tmp_path, version, epochs):
+    args, training_args = parse_arguments(["--output_dir", str(tmp_path), "--protocol", version])
+    assert (args.oe_epochs or training_args.num_train_epochs) == (epochs or 1)
