@@ -1,31 +1,16 @@
 """Two processes (gloo, CPU): different outliers, the weights and figures of one process, exact resume."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 
+from .ranks import reports_of_two_ranks
 from .tiny import tiny_trainer, weights
 from .two_processes import OUTLIERS
 
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("two_processes")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    run = subprocess.run(
-        [*command, "-m", "tests.two_processes", str(folder)],
-        cwd=Path(__file__).parents[1],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
-    return [torch.load(folder / f"rank_{rank}.pt", weights_only=True) for rank in range(2)]
+    return reports_of_two_ranks("tests.two_processes", tmp_path_factory.mktemp("two_processes"))
 
 
 @pytest.fixture(params=sorted(OUTLIERS))

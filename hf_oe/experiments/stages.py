@@ -353,9 +353,9 @@ def _publish(
     write_results(output_dir / "ood_results.json", summary)
     figures = publish_run(output_dir, results, _examples(experiment, results))
     write_csv(output_dir / "ood_results.csv", summary)
-    model = trainer.accelerator.unwrap_model(trainer.model)
     name = trainer.args.hub_model_id or f"{experiment.name}-outlier-exposure"
-    write_model_card(output_dir / "README.md", model, summary, name=name, table=table, figures=figures)
+    card = {"name": name, "table": table, "figures": figures}
+    write_model_card(output_dir / "README.md", trainer.trained_model, summary, **card)
     print(f"Model, card, report.html, plots and ood_results.json are in {output_dir}.")
 
 

@@ -1,10 +1,5 @@
 """A density model in OETrainer: the margin objective, evaluation, exact resume, accumulation, two processes."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -14,6 +9,7 @@ from hf_oe import OETrainingArguments
 from hf_oe.experiments.density import DensitySuite, parse_arguments
 from hf_oe.objectives import OBJECTIVES
 
+from ..ranks import reports_of_two_ranks
 from ..tiny import KillAt, Killed, weights
 from ..tiny_density import EXACT, Stripes, density_model, density_trainer
 
@@ -88,18 +84,7 @@ def test_accumulated_micro_batches_equal_one_large_batch(tmp_path):
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("two_processes")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    run = subprocess.run(
-        [*command, "-m", "tests.tiny_density", str(folder)],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
-    return [torch.load(folder / f"rank_{rank}.pt", weights_only=True) for rank in range(2)]
+    return reports_of_two_ranks("tests.tiny_density", tmp_path_factory.mktemp("two_processes"))
 
 
 def test_two_processes_equal_one_with_the_same_global_batches(ranks, tmp_path):
