@@ -197,6 +197,8 @@ def main() -> None:
         step(model, pixels)
         print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
         return
+    # First, since a process starts with the peak of the one that starts it.
+    peaks = {name: peak_megabytes(args, name) for name in ("straightforward", "hf_oe")}
     size = f"{args.image_size}×{args.image_size}"
     print(f"{args.batch_size} images of {size}, {args.filters} filters, {args.blocks} blocks")
     for what, function in {"Training step": step, "Evaluation": evaluation}.items():
@@ -205,7 +207,6 @@ def main() -> None:
         rates = {name: args.batch_size / value for name, value in seconds.items()}
         print(f"{what}: " + ", ".join(f"{name} {rate:.1f} images/s" for name, rate in rates.items()), end="; ")
         print(f"{rates['hf_oe'] / rates['straightforward']:.2f} times as many")
-    peaks = {name: peak_megabytes(args, name) for name in ("straightforward", "hf_oe")}
     print("Peak memory of a training step: " + ", ".join(f"{name} {peak:.0f} MB" for name, peak in peaks.items()))
 
 

@@ -98,15 +98,20 @@ def discretized_logistic_log_probability(pixels: Tensor, means: Tensor, log_scal
 
     The difference of the distribution function at the bin's edges a > b is sigmoid(a) sigmoid(-b) (1 - exp(b - a)),
     whose logarithm is exact and has a finite gradient however small the mass is; the authors' code goes over to the
-    density in the middle of the bin instead where the mass is below 1e-5.
+    density in the middle of the bin instead where the mass is below 1e-5. The bins at both ends reach to infinity.
     """
     log_scales = log_scales.clamp(min=_MIN_LOG_SCALE)
     inverse_scales = torch.exp(-log_scales)
     centred = pixels - means
-    log_below = -F.softplus(-inverse_scales * (centred + _HALF_BIN))
-    log_above = -F.softplus(inverse_scales * (centred - _HALF_BIN))
-    inside = log_below + log_above + _log_one_minus_exp(2 * _HALF_BIN * inverse_scales, log_scales)
-    return torch.where(pixels < -0.999, log_below, torch.where(pixels > 0.999, log_above, inside))
+    above = inverse_scales * (centred + _HALF_BIN)
+    below = inverse_scales * (centred - _HALF_BIN)
+    ends_above = (pixels <= 0.999).to(means.dtype)
+    ends_below = (pixels >= -0.999).to(means.dtype)
+    # -log(sigmoid(a) sigmoid(-b)), from exponentials that cannot overflow.
+    missed = torch.log((1 + ends_above * torch.exp(-above.abs())) * (1 + ends_below * torch.exp(-below.abs())))
+    missed = missed + ends_above * F.relu(-above) + ends_below * F.relu(below)
+    width = _log_one_minus_exp(2 * _HALF_BIN * inverse_scales, log_scales)
+    return ends_above * ends_below * width - missed
 
 
 def _log_one_minus_exp(width: Tensor, log_scales: Tensor) -> Tensor:

@@ -47,6 +47,10 @@ class PixelCNNPPOutput(ModelOutput):
     per_pixel: Tensor | None = None
 
 
+def _both_streams(down: Tensor, right: Tensor) -> tuple[Stream, Stream]:
+    return Stream.of(down, right=False), Stream.of(right, right=True)
+
+
 class PixelCNNPPTrunk(nn.Module):
     """From pixels to feature maps that see the earlier pixels only, at three resolutions."""
 
@@ -76,10 +80,9 @@ class PixelCNNPPTrunk(nn.Module):
         """Shifted by one row or column, so that no place sees its own pixel."""
         # A constant channel tells the border, where it is padded with zeros, from grey pixels.
         seen = F.pad(pixels, (0, 0, 0, 0, 0, 1), value=1.0)
-        above = F.pad(self.above(seen), (0, 0, 1, -1))
-        row_above = F.pad(self.row_above(seen), (0, 0, 1, -1))
-        left = F.pad(self.left(seen), (1, -1))
-        return Stream.of(above), Stream.of(row_above + left)
+        above, row_above, left = (conv(conv.margin.around(seen)) for conv in (self.above, self.row_above, self.left))
+        right = F.pad(row_above, (0, 0, 1, -1)) + F.pad(left, (1, -1))
+        return _both_streams(F.pad(above, (0, 0, 1, -1)), right)
 
     def forward(self, pixels: Tensor, one_hot: Tensor | None = None) -> Tensor:
         """`(batch, num_channels, height, width)` in [-1, 1] to `(batch, filters, height, width)`.
@@ -91,8 +94,11 @@ class PixelCNNPPTrunk(nn.Module):
         passed = [streams]
         for stage, pairs in enumerate(self.shrinking):
             if stage > 0:
-                downsample = zip(self.downsample[stage - 1], streams, strict=True)
-                streams = tuple(Stream.of(conv(stream.value)) for conv, stream in downsample)
+                values = [
+                    conv(conv.margin.around(stream.value))
+                    for conv, stream in zip(self.downsample[stage - 1], streams, strict=True)
+                ]
+                streams = _both_streams(*values)
                 passed.append(streams)
             for pair in pairs:
                 streams = pair(streams, (), one_hot)
@@ -101,8 +107,10 @@ class PixelCNNPPTrunk(nn.Module):
         for stage, pairs in enumerate(self.growing):
             if stage > 0:
                 size = passed[-1][0].value.shape[2:]
-                upsample = zip(self.upsample[stage - 1], streams, strict=True)
-                streams = tuple(Stream.of(conv(stream.value, size)) for conv, stream in upsample)
+                values = [
+                    conv(stream.value, size) for conv, stream in zip(self.upsample[stage - 1], streams, strict=True)
+                ]
+                streams = _both_streams(*values)
             for pair in pairs:
                 streams = pair(streams, passed.pop(), one_hot)
         return streams[1].value
