@@ -90,7 +90,7 @@ def _kernel_size(right: bool) -> tuple[int, int]:
 
 
 def causal_margin(kernel_size: tuple[int, int], right: bool) -> Margin:
-    """What a kernel needs that ends at its place's row and whose columns are centred there or, if `right`, end there."""
+    """Of a kernel that ends at its place's row, and whose columns are centred there or, if `right`, end there."""
     rows, columns = kernel_size
     return Margin(columns - 1, 0, rows - 1) if right else Margin(columns // 2, columns // 2, rows - 1)
 
