@@ -67,7 +67,7 @@ class OELanguageModelTrainer(OETrainer):
         self, dataloader, description, prediction_loss_only=None, ignore_keys=None, metric_key_prefix="eval"
     ) -> EvalLoopOutput:
         """Adds loss, perplexity and bits a token and, when evaluating, `<prefix>_ood_<corpus>_<metric>`."""
-        self._share_buffers()
+        self._prepare_evaluation()
         columns, output = self._columns(dataloader, description, ignore_keys, metric_key_prefix)
         loss = float(columns["nll_sum"].sum() / columns["num_tokens"].sum())
         quality = {"perplexity": math.exp(min(loss, 700.0)), "bits_per_token": loss / math.log(2)}

@@ -216,6 +216,16 @@ class OETrainer(HubMixin, CompleteCheckpoints):
             self._loss_parts = {name: value.to(self.args.device) for name, value in loss["parts"].items()}
             self._loss_parts_count = loss["parts_count"]
 
+    # ---- Saving ----
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """As the Trainer's, which writes no model at all under FSDP with sharded checkpoints; this gathers it."""
+        if self.is_fsdp_enabled and not _internal_call:
+            kind = str(self.accelerator.state.fsdp_plugin.state_dict_type)
+            if "FULL_STATE_DICT" not in kind:
+                self._save(output_dir, state_dict=self.accelerator.get_state_dict(self.model))
+        super().save_model(output_dir, _internal_call)
+
     # ---- Objective ----
 
     def training_step(self, model, inputs, num_items_in_batch=None):
@@ -295,7 +305,7 @@ class OETrainer(HubMixin, CompleteCheckpoints):
     ) -> EvalLoopOutput:
         """As the Trainer's; `evaluate` adds accuracy, `<prefix>_ood_<corpus>_<metric>` and
         `<prefix>_calibration_<corpus>_<metric>`, all fractions."""
-        self._share_buffers()
+        self._prepare_evaluation()
         if description != "Evaluation" or self.args.prediction_loss_only:
             return super().evaluation_loop(
                 dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
@@ -376,8 +386,19 @@ class OETrainer(HubMixin, CompleteCheckpoints):
         kept = {name: outputs[name] for name in ("logits", *self.suite.further_outputs) if name in outputs}
         return loss, kept, labels
 
-    def _share_buffers(self) -> None:
-        """Gives every process the first one's buffers, so that all evaluate the model that is saved."""
+    def _prepare_evaluation(self) -> None:
+        """Gives every process the first one's buffers, so that all evaluate the model that is saved.
+
+        A model that was not trained here is made ready where the Trainer cannot: FSDP deals it out, ZeRO-1 and 2 do
+        not.
+        """
+        if not self.accelerator._models:
+            if self.is_fsdp_enabled:
+                # The second version of FSDP takes no model without an optimizer.
+                optimizer = torch.optim.SGD(self.model.parameters())
+                self.model, _ = self.accelerator.prepare(self.model, optimizer)
+            elif self.is_deepspeed_enabled and self.accelerator.state.deepspeed_plugin.zero_stage < 3:
+                self.deepspeed = self.accelerator.prepare_model(self.model, evaluation_mode=True)
         if self.args.world_size > 1:
             for buffer in self.model.buffers():
                 torch.distributed.broadcast(buffer, src=0)

@@ -1,9 +1,8 @@
 """The recipes for language models end to end in their smallest form, on text that the test makes."""
 
-import datasets
-import numpy as np
 import pytest
 
+from tests.language_data import write_corpora
 from tests.test_recipes import check_outputs, launch
 
 SMALL = ["--max_steps", "2", "--per_device_train_batch_size", "4", "--sequence_length", "12", "--use_cpu", "true"]
@@ -12,32 +11,8 @@ SMALL = ["--max_steps", "2", "--per_device_train_batch_size", "4", "--sequence_l
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("text")
-    generator = np.random.default_rng(0)
-
-    def lines(words, count=60):
-        return [" ".join(generator.choice(words, 12)) for _ in range(count)]
-
-    market = lines(["the", "stock", "fell", "N", "points", "mr.", "<unk>"])
-    sets = {
-        "ptb": market,
-        "ptb_char": [" ".join(line.replace(" ", "_")) for line in market],
-        "wikitext2": lines(["The", "album", "was", "released", "in", "1999", "the"]),
-    }
-    for name, texts in sets.items():
-        for split in ("train", "valid", "test"):
-            write(
-                folder / name / f"{split}.parquet",
-                {"text": texts[::-1] if split == "valid" else texts[: 60 if split == "train" else 40]},
-            )
-    web = {"text": lines(["hi", "the", "u", "LOL", ":)"]), "domain": ["email"] * 30 + ["weblog"] * 30}
-    write(folder / "english_web_treebank" / "test.parquet", web)
-    (folder / "tickets.txt").write_text("\n".join(market))
+    write_corpora(folder)
     return folder
-
-
-def write(path, columns):
-    path.parent.mkdir(exist_ok=True)
-    datasets.Dataset.from_dict(columns).to_parquet(path)
 
 
 RECIPES = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,8 +13,11 @@ from typing import Any, Literal, TypeVar
 
 import torch
 import yaml
+from accelerate.state import AcceleratorState
+from accelerate.utils import release_memory
 from torch.utils.data import Dataset
 from transformers import HfArgumentParser, PreTrainedModel, set_seed
+from transformers.integrations import unset_hf_deepspeed_config
 
 from ..arguments import OETrainingArguments
 from ..callbacks import SaveOnSignal
@@ -110,7 +114,10 @@ def parse_with_config(
     """Command-line arguments, optionally after a YAML or JSON file of them; `defaults` come below both."""
     parser = HfArgumentParser((arguments_class, OETrainingArguments), description=description)
     parser.add_argument("config", nargs="?", help="YAML or JSON file with any of the arguments below.")
-    parser.set_defaults(**COMMON_DEFAULTS, **defaults)
+    # DeepSpeed takes the launcher's precision only if the training arguments say the same.
+    launched_with = os.environ.get("ACCELERATE_MIXED_PRECISION")
+    precision = {name: True for name in ("bf16", "fp16") if name == launched_with}
+    parser.set_defaults(**COMMON_DEFAULTS, **precision, **defaults)
     namespace = parser.parse_args(argv)
     if namespace.config:
         settings = _read_settings(namespace.config)
@@ -233,16 +240,19 @@ def run_stages(experiment: Experiment, stages: Sequence[Stage], training_args: O
     Returns:
         What `ood_results.json` holds: all figures are fractions of 1.
     """
-    trainers: dict[str, OETrainer] = {}
+    folders = {stage.name: Path(training_args.output_dir, stage.name) for stage in stages}
+    saved = {stage.name: stage.given or str(folders[stage.name]) for stage in stages}
     results: dict[str, OODResults] = {}
+    trainer: OETrainer | None = None
     for stage in stages:
-        start = trainers[stage.starts_from] if stage.starts_from else None
-        # Fine-tuning changes the very model, so each stage is evaluated before the next one trains.
-        trainers[stage.name] = trainer = _trained(experiment, stage, training_args, start)
+        (trainer,) = release_memory(trainer)  # An earlier stage's model makes room.
+        # From the disk, since training may have dealt out the one in memory to several processes.
+        start = saved[stage.starts_from] if stage.starts_from else None
+        trainer = _trained(experiment, stage, training_args, folders[stage.name], start)
         trainer.evaluate()
         results[stage.name] = trainer.ood_results
     trainer.save_model(training_args.output_dir)
-    summary = _summary(experiment, results, trainers)
+    summary = _summary(experiment, results, training_args, folders)
     if trainer.is_world_process_zero():
         output_dir = Path(training_args.output_dir)
         _publish(output_dir, experiment, trainer, summary, results)
@@ -254,25 +264,24 @@ def run_stages(experiment: Experiment, stages: Sequence[Stage], training_args: O
                 revision=training_args.hub_revision,
                 token=training_args.hub_token,
             )
+    # What is loaded from here on, by one process perhaps, is whole under DeepSpeed's ZeRO-3, too.
+    unset_hf_deepspeed_config()
     return summary
 
 
 def _trained(
-    experiment: Experiment, stage: Stage, training_args: OETrainingArguments, start: OETrainer | None
+    experiment: Experiment, stage: Stage, training_args: OETrainingArguments, folder: Path, start: str | None
 ) -> OETrainer:
-    """The trainer of a stage after training, or with what an earlier run left in the stage's folder."""
-    folder = Path(training_args.output_dir, stage.name)
-    stage_args = copy.copy(training_args)
-    stage_args.output_dir = str(folder)
-    # The outcome is pushed, once, and not each stage into a repository of its own.
-    stage_args.push_to_hub = False
-    stage_args.num_train_epochs, stage_args.learning_rate = stage.epochs, stage.learning_rate
+    """The trainer of a stage after training, or with what an earlier run left in the stage's folder.
+
+    Args:
+        start: folder or Hub id of the model to fine-tune.
+    """
+    stage_args = _stage_arguments(stage, training_args, folder)
     finished = (folder / "train_results.json").exists()
     set_seed(stage_args.seed)
-    if stage.given or finished:
-        model = experiment.load_model(stage.given or str(folder))
-    else:
-        model = start.trained_model if start else experiment.new_model()
+    saved = stage.given or (str(folder) if finished else start)
+    model = experiment.load_model(saved) if saved else experiment.new_model()
     if stage.name == "baseline":
         stage_args.score = with_context(training_args.score, experiment.context_scores, model)
     trainer = stage.trainer(
@@ -297,16 +306,33 @@ def _trained(
     return trainer
 
 
-def _train_seconds(trainer: OETrainer) -> float:
+def _stage_arguments(stage: Stage, training_args: OETrainingArguments, folder: Path) -> OETrainingArguments:
+    """The run's, with what is the stage's own."""
+    args = copy.copy(training_args)
+    args.output_dir = str(folder)
+    # The outcome is pushed, once, and not each stage into a repository of its own.
+    args.push_to_hub = False
+    args.num_train_epochs, args.learning_rate = stage.epochs, stage.learning_rate
+    if args.deepspeed_plugin is not None:
+        # accelerate sets DeepSpeed up once in a process, and fills in the settings of that training.
+        AcceleratorState._reset_state()
+        args.deepspeed_plugin = copy.deepcopy(training_args.deepspeed_plugin)
+        args.deepspeed_plugin.set_deepspeed_weakref()
+    return args
+
+
+def _train_seconds(folder: Path) -> float:
     """What the stage's training took, 0 for a model that was given."""
-    path = Path(trainer.args.output_dir, "train_results.json")
+    path = folder / "train_results.json"
     return json.loads(path.read_text(encoding="utf-8"))["train_runtime"] if path.exists() else 0.0
 
 
-def _summary(experiment: Experiment, results: dict[str, OODResults], trainers: dict[str, OETrainer]) -> dict[str, Any]:
+def _summary(
+    experiment: Experiment, results: dict[str, OODResults], args: OETrainingArguments, folders: Mapping[str, Path]
+) -> dict[str, Any]:
     """The contents of `ood_results.json`."""
     by_stage = [result.to_dict(stage) for stage, result in results.items()]
-    first, args = next(iter(results.values())), next(iter(trainers.values())).args
+    first = next(iter(results.values()))
     return {
         "in_distribution": experiment.name,
         "recall_level": first.recall_level,
@@ -320,7 +346,7 @@ def _summary(experiment: Experiment, results: dict[str, OODResults], trainers: d
             part: [row for stage in by_stage for row in stage[part]]
             for part in ("rows", "mean", "group_mean", "calibration")
         },
-        "train_seconds": {stage: _train_seconds(trainer) for stage, trainer in trainers.items()},
+        "train_seconds": {stage: _train_seconds(folder) for stage, folder in folders.items()},
         "histogram": histogram(list(results.values())[-1]),
         "left_out": experiment.left_out,
         "decontamination": {source: asdict(report) for source, report in experiment.decontamination.items()},
