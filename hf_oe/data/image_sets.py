@@ -13,7 +13,7 @@ from transformers.trainer_utils import has_length
 from ..models.gan import DCGANGenerator
 from ..protocols.images import ImageProtocol
 from . import synthetic
-from .corpora import list_corpora, load_source
+from .corpora import is_read_as_it_comes, load_source
 from .decontaminate import DecontaminationReport, decontaminate
 from .generated import GeneratedImages, is_generator
 from .images import (
@@ -181,8 +181,7 @@ def _anomalies(dataset: datasets.Dataset, name: str, protocol: ImageProtocol) ->
 def _raw_outliers(
     source: str, data_dir: str | None, exclude: str | None
 ) -> datasets.Dataset | datasets.IterableDataset:
-    info = list_corpora().get(source)
-    streamed = info is not None and info.streamed_only
+    streamed = is_read_as_it_comes(source, data_dir)
     dataset = load_source(source, "train", data_dir, streaming=True) if streamed else _load(source, "train", data_dir)
     if exclude and exclude in dataset.column_names:
         dataset = dataset.filter(lambda excluded: not excluded, input_columns=exclude)

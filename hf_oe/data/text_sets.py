@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from ..protocols.texts import TextProtocol
-from .corpora import list_corpora, load_source
+from .corpora import is_read_as_it_comes, load_source
 from .decontaminate import DecontaminationReport, decontaminate_text
 from .reachable import load_reachable
 from .text import sentence_dataset, tokenised
@@ -147,8 +147,7 @@ def _texts(dataset: datasets.Dataset, column: str) -> datasets.Dataset:
 
 
 def _sentences(source: str, data_dir: str | None) -> Any:
-    info = list_corpora().get(source)
-    streamed = info is not None and info.streamed_only
+    streamed = is_read_as_it_comes(source, data_dir)
     return sentence_dataset(load_source(source, "train", data_dir, streaming=streamed))
 
 

@@ -74,7 +74,10 @@ class ExperimentArguments:
     )
     outliers: list[str] | None = field(
         default=None,
-        metadata={"help": "Outlier sets: corpus names, files, folders or Hub datasets (default: the paper's)."},
+        metadata={
+            "help": "Outlier sets: corpus names, files, folders or Hub datasets (default: the paper's). WebDataset "
+            "shards are read as they come, not kept."
+        },
     )
     ood_corpora: list[str] | None = field(
         default=None, metadata={"help": "Test anomalies, named like --outliers (default: the paper's)."}

@@ -12,6 +12,9 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,6 +24,7 @@ from hf_oe import OELanguageModelTrainer, OETrainingArguments
 from hf_oe.data.sequences import TokenSequences
 from hf_oe.models import AWDLSTMConfig, AWDLSTMForCausalLM
 
+from .results import Result, table
 from .timing import median_seconds
 
 _STEPS, _ROWS, _LENGTH, _VOCABULARY = 8, 40, 70, 10_000
@@ -66,16 +70,17 @@ def _in_a_process(kind: str) -> float:
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 
 
-def main() -> None:
+def results(data_dir: Path | None = None) -> Iterator[Result]:
+    # First, since a process starts with the peak of the one that starts it.
+    peaks = {kind: _in_a_process(kind) for kind in ("plain", "exposed")}
     with tempfile.TemporaryDirectory() as folder:
-        seconds = median_seconds({kind: lambda kind=kind: train(kind, folder) for kind in ("plain", "exposed")}, 5)
-    tokens = _STEPS * _ROWS * _LENGTH
-    for kind, value in seconds.items():
-        print(f"{kind}: {tokens / value:,.0f} tokens/s")
-    print(f"exposed / plain: {seconds['plain'] / seconds['exposed']:.3f} of the tokens/s")
-    peaks = {kind: _in_a_process(kind) for kind in seconds}
-    print(f"peak memory: plain {peaks['plain']:,.0f} MB, exposed {peaks['exposed']:,.0f} MB")
-    print(f"exposed / plain: {peaks['exposed'] / peaks['plain']:.3f} of the memory")
+        seconds = median_seconds({kind: partial(train, kind, folder) for kind in peaks}, 5)
+    yield Result("a step, tokens/s", "exposed / plain", seconds["plain"] / seconds["exposed"], at_least=0.9)
+    yield Result("a step, peak memory", "exposed / plain", peaks["exposed"] / peaks["plain"], at_most=1.2)
+
+
+def main() -> None:
+    print(table(("language_model", result) for result in results()))
 
 
 if __name__ == "__main__":

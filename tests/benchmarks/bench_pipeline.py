@@ -1,6 +1,6 @@
 """The image pipeline against transformers' own: images a second at the same batch size, in the same run.
 
-python -m tests.benchmarks.bench_pipeline [--images 512] [--batch_size 32] [--device cpu]
+python -m tests.benchmarks.bench_pipeline [--images 128] [--batch_size 32] [--device cpu]
 
 Both classify the same pictures with the same network and processor, turn by turn; the ratio is of the medians.
 """
@@ -8,9 +8,10 @@ Both classify the same pictures with the same network and processor, turn by tur
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 import warnings
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,6 +21,9 @@ from transformers import pipeline as transformers_pipeline
 
 from hf_oe import pipeline
 from hf_oe.models import SmallImageProcessor, create_classifier
+
+from .results import Result, table
+from .timing import median_seconds
 
 
 def models() -> dict[str, tuple[torch.nn.Module, object, int]]:
@@ -31,40 +35,36 @@ def models() -> dict[str, tuple[torch.nn.Module, object, int]]:
     }
 
 
-def seconds(classifier, pictures: list[Image.Image], batch_size: int) -> float:
-    start = time.perf_counter()
-    classifier(pictures, batch_size=batch_size)
-    return time.perf_counter() - start
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=512)
-    parser.add_argument("--batch_size", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--device", default="cpu")
-    options = parser.parse_args()
+def results(
+    data_dir: Path | None = None, images: int = 128, batch_size: int = 32, rounds: int = 5, device: str = "cpu"
+) -> Iterator[Result]:
     warnings.simplefilter("ignore", UserWarning)
     generator = np.random.default_rng(0)
     for name, (model, processor, side) in models().items():
-        pixels = generator.integers(0, 256, (options.images, side, side, 3), dtype=np.uint8)
+        pixels = generator.integers(0, 256, (images, side, side, 3), dtype=np.uint8)
         pictures = [Image.fromarray(image) for image in pixels]
-        settings = {"model": model.eval(), "image_processor": processor, "device": options.device}
+        settings = {"model": model.eval(), "image_processor": processor, "device": device}
         classifiers = {
             "ours": pipeline("ood-image-classification", **settings),
             "transformers": transformers_pipeline("image-classification", **settings),
         }
         for classifier in classifiers.values():
-            seconds(classifier, pictures[: options.batch_size], options.batch_size)
-        taken = {kind: [] for kind in classifiers}
-        for _ in range(options.rounds):
-            for kind, classifier in classifiers.items():
-                taken[kind].append(seconds(classifier, pictures, options.batch_size))
-        rates = {kind: options.images / statistics.median(times) for kind, times in taken.items()}
-        print(
-            f"{name}, batches of {options.batch_size}: {rates['ours']:.0f} images/s, transformers' pipeline "
-            f"{rates['transformers']:.0f}, ratio {rates['ours'] / rates['transformers']:.2f}"
-        )
+            classifier(pictures[:batch_size], batch_size=batch_size)
+        calls = {
+            kind: partial(classifier, pictures, batch_size=batch_size) for kind, classifier in classifiers.items()
+        }
+        seconds = median_seconds(calls, rounds)
+        ratio = seconds["transformers"] / seconds["ours"]
+        yield Result(f"{name}, images/s", "ours / transformers' pipeline", ratio, at_least=0.9)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=128)
+    parser.add_argument("--batch_size", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--device", default="cpu")
+    print(table(("pipeline", result) for result in results(**vars(parser.parse_args()))))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,10 @@ import math
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +27,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from hf_oe.models.pixelcnn_pp import PixelCNNPPConfig, PixelCNNPPModel
 
+from .results import Result, table
 from .timing import median_seconds
 
 
@@ -148,12 +152,22 @@ class StraightforwardPixelCNNPP(nn.Module):
         return torch.logsumexp(channels.sum(dim=-2) + logits.log_softmax(dim=-1), dim=-1)
 
 
-def models(args: argparse.Namespace) -> dict[str, nn.Module]:
-    config = PixelCNNPPConfig(image_size=args.image_size, filters=args.filters, blocks=args.blocks)
-    return {
-        "straightforward": StraightforwardPixelCNNPP(config.filters, config.blocks, config.mixtures, config.dropout),
-        "hf_oe": PixelCNNPPModel(config).to(memory_format=torch.channels_last),
-    }
+@dataclass
+class Size:
+    """Of the networks and of the batch."""
+
+    filters: int = 32
+    blocks: int = 2
+    image_size: int = 16
+    batch_size: int = 64
+
+    def pixels(self) -> Tensor:
+        return torch.randint(256, (self.batch_size, 3, self.image_size, self.image_size)).float() / 127.5 - 1
+
+    def models(self) -> dict[str, nn.Module]:
+        config = PixelCNNPPConfig(image_size=self.image_size, filters=self.filters, blocks=self.blocks)
+        port = StraightforwardPixelCNNPP(config.filters, config.blocks, config.mixtures, config.dropout)
+        return {"port": port, "ours": PixelCNNPPModel(config).to(memory_format=torch.channels_last)}
 
 
 def per_pixel(model: nn.Module, pixels: Tensor) -> Tensor:
@@ -161,7 +175,7 @@ def per_pixel(model: nn.Module, pixels: Tensor) -> Tensor:
     return output if isinstance(output, Tensor) else output.per_pixel
 
 
-def step(model: nn.Module, pixels: Tensor) -> None:
+def training_step(model: nn.Module, pixels: Tensor) -> None:
     model.train()
     model.zero_grad()
     (-per_pixel(model, pixels).mean()).backward()
@@ -172,42 +186,45 @@ def evaluation(model: nn.Module, pixels: Tensor) -> None:
     per_pixel(model.eval(), pixels)
 
 
-def peak_megabytes(args: argparse.Namespace, name: str) -> float:
+def peak_megabytes(size: Size, name: str) -> float:
     """Of one training step, above what the process has before it; each model in a process of its own."""
     command = [sys.executable, "-m", "tests.benchmarks.bench_pixelcnn", "--peak_of", name]
-    sizes = ("filters", "blocks", "image_size", "batch_size")
-    command += [str(part) for size in sizes for part in (f"--{size}", getattr(args, size))]
+    command += [part for key, value in asdict(size).items() for part in (f"--{key}", str(value))]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def own_peak_megabytes(size: Size, name: str) -> float:
+    model, pixels = size.models()[name], size.pixels()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    training_step(model, pixels)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def results(data_dir: Path | None = None, size: Size | None = None, repeats: int = 7) -> Iterator[Result]:
+    size = size or Size()
+    # First, since a process starts with the peak of the one that starts it.
+    peaks = {name: peak_megabytes(size, name) for name in size.models()}
+    pixels = size.pixels()
+    for function in (training_step, evaluation):
+        calls = {name: partial(function, model, pixels) for name, model in size.models().items()}
+        seconds = median_seconds(calls, repeats)
+        name = function.__name__.replace("_", " ")
+        yield Result(f"{name}, images/s", "ours / port", seconds["port"] / seconds["ours"], at_least=1.5)
+    yield Result("training step, peak memory", "ours / port", peaks["ours"] / peaks["port"], at_most=1.0)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--filters", type=int, default=32)
-    parser.add_argument("--blocks", type=int, default=2)
-    parser.add_argument("--image_size", type=int, default=16)
-    parser.add_argument("--batch_size", type=int, default=64)
+    for name, default in asdict(Size()).items():
+        parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--peak_of", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    shape = (args.batch_size, 3, args.image_size, args.image_size)
-    pixels = torch.randint(256, shape).float() / 127.5 - 1
+    size = Size(**{name: getattr(args, name) for name in asdict(Size())})
     if args.peak_of:
-        model = models(args)[args.peak_of]
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        step(model, pixels)
-        print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
-        return
-    # First, since a process starts with the peak of the one that starts it.
-    peaks = {name: peak_megabytes(args, name) for name in ("straightforward", "hf_oe")}
-    size = f"{args.image_size}×{args.image_size}"
-    print(f"{args.batch_size} images of {size}, {args.filters} filters, {args.blocks} blocks")
-    for what, function in {"Training step": step, "Evaluation": evaluation}.items():
-        calls = {name: partial(function, model, pixels) for name, model in models(args).items()}
-        seconds = median_seconds(calls, args.repeats)
-        rates = {name: args.batch_size / value for name, value in seconds.items()}
-        print(f"{what}: " + ", ".join(f"{name} {rate:.1f} images/s" for name, rate in rates.items()), end="; ")
-        print(f"{rates['hf_oe'] / rates['straightforward']:.2f} times as many")
-    print("Peak memory of a training step: " + ", ".join(f"{name} {peak:.0f} MB" for name, peak in peaks.items()))
+        print(own_peak_megabytes(size, args.peak_of))
+    else:
+        print(table(("pixelcnn", result) for result in results(None, size, args.repeats)))
 
 
 if __name__ == "__main__":

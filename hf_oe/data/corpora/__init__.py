@@ -8,7 +8,7 @@ from ._errors import CorpusNotFoundError, CorruptFileError
 from ._info import CorpusInfo
 from ._loading import list_corpora, list_own, load_corpus, locate_corpus
 from ._prepare import prepare_corpora
-from ._sources import load_source
+from ._sources import is_read_as_it_comes, load_source
 from ._subsets import first_classes, random_subset, shots_per_class
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "CorpusNotFoundError",
     "CorruptFileError",
     "first_classes",
+    "is_read_as_it_comes",
     "list_corpora",
     "list_own",
     "load_corpus",

@@ -87,9 +87,15 @@ def load_path(path: str, split: str, streaming: bool) -> Any:
     return load_files(_KINDS[suffix], files, "train", streaming)
 
 
+def shards(path: str) -> list[str]:
+    """The WebDataset shards of a folder, or that a pattern names; none for other kinds of files."""
+    pattern = str(Path(path).expanduser() / "*.tar") if Path(path).expanduser().is_dir() else path
+    return [file for file in matching_files(pattern) if file.endswith(".tar")]
+
+
 def _load_folder(folder: Path, split: str, streaming: bool) -> Any:
-    if shards := matching_files(str(folder / "*.tar")):
-        return load_files("webdataset", shards, "train", streaming)
+    if found := shards(str(folder)):
+        return load_files("webdataset", found, "train", streaming)
     if found := parquet_splits(folder):
         chosen = nearest_split(split, found)
         if chosen in found:

@@ -13,7 +13,7 @@ from ...registry import nearest_names
 from . import _files, _hub, _local
 from ._columns import conventional_columns
 from ._errors import CorpusNotFoundError, first_line
-from ._loading import known_corpora, known_splits, load_corpus
+from ._loading import known_corpora, known_splits, list_corpora, load_corpus
 
 
 def load_source(
@@ -39,15 +39,34 @@ def load_source(
     known = known_corpora(folder)
     if source in known:
         return load_corpus(source, _local.nearest_split(split, known_splits(source, folder)), data_dir, streaming)
-    for path in (source, str(folder / source) if folder else source):
-        if _local.matching_files(path) or Path(path).expanduser().is_dir():
-            return conventional_columns(_local.load_path(path, split, streaming))
+    if path := _path(source, folder):
+        return conventional_columns(_local.load_path(path, split, streaming))
     if re.fullmatch(r"\w[\w.-]*/[\w.-]+(:[\w.-]+)?", source) and not source.endswith(_local.SUFFIXES):
         return conventional_columns(_load_from_hub(source, split, streaming))
     raise CorpusNotFoundError(
         f"There is no corpus, file or folder {source!r}: {nearest_names(source, known)}Name a corpus "
         f"({', '.join(known)}), a file or folder that exists, or a dataset on the Hub as user/name."
     )
+
+
+def is_read_as_it_comes(source: str, data_dir: str | os.PathLike | None = None) -> bool:
+    """Whether a source of outliers is to be streamed: a corpus too large to be kept as a whole, or WebDataset shards.
+
+    Args:
+        source, data_dir: as `load_source` takes them.
+    """
+    if corpus := list_corpora().get(source):
+        return corpus.streamed_only
+    path = _path(source, _local.resolve_data_dir(data_dir))
+    return path is not None and bool(_local.shards(path))
+
+
+def _path(source: str, folder: Path | None) -> str | None:
+    """The file, pattern of files or folder that a source names, itself or in the data folder; `None` if it is none."""
+    for path in (source, str(folder / source) if folder else source):
+        if _local.matching_files(path) or Path(path).expanduser().is_dir():
+            return path
+    return None
 
 
 def _load_from_hub(source: str, split: str, streaming: bool) -> Any:
