@@ -31,7 +31,7 @@ def mixture_log_likelihood(parameters: Tensor, pixels: Tensor) -> Tensor:
     """Log-likelihood of each pixel in nats, all channels together, float32 `(batch, height, width)`.
 
     Computed in float32, a few images at a time, and differentiable once with respect to `parameters`: the gradient is
-    taken on the way, so that nothing but it, of the size of `parameters`, is kept for the backward pass.
+    computed on the way, so that nothing but it, of the size of `parameters`, is kept for the backward pass.
     """
     return _LogLikelihood.apply(parameters, pixels)
 
@@ -39,19 +39,17 @@ def mixture_log_likelihood(parameters: Tensor, pixels: Tensor) -> Tensor:
 class _LogLikelihood(torch.autograd.Function):
     @staticmethod
     def forward(ctx, parameters: Tensor, pixels: Tensor) -> Tensor:
-        differentiate = ctx.needs_input_grad[0]
         images_at_once = max(1, _PIXELS_AT_ONCE // pixels[0, 0].numel())
         values, gradients = [], []
         for part, part_pixels in zip(parameters.split(images_at_once), pixels.split(images_at_once), strict=True):
-            # Pixels do not share parameters, so the gradient of the sum holds each pixel's own.
-            part = part.detach().float().requires_grad_(differentiate)
-            with torch.set_grad_enabled(differentiate):
-                *_, joint = component_log_probabilities(part, part_pixels.float())
-                value = joint.logsumexp(dim=1)
-                if differentiate:
-                    gradients.append(torch.autograd.grad(value.sum(), part)[0].to(parameters.dtype))
-            values.append(value.detach())
-        if differentiate:
+            # Not in the convolutions' layout, in which each kind of parameter is scattered.
+            part = part.to(torch.float32, memory_format=torch.contiguous_format)
+            part_pixels = part_pixels.to(torch.float32, memory_format=torch.contiguous_format)
+            *_, joint = component_log_probabilities(part, part_pixels)
+            values.append(joint.logsumexp(dim=1))
+            if ctx.needs_input_grad[0]:
+                gradients.append(_gradient(part, part_pixels, joint.softmax(dim=1)).to(parameters.dtype))
+        if gradients:
             ctx.save_for_backward(torch.cat(gradients))
         return torch.cat(values)
 
@@ -69,11 +67,15 @@ def _split(parameters: Tensor, num_channels: int) -> tuple[Tensor, Tensor]:
     return parameters[:, :mixtures], parameters[:, mixtures:].unflatten(1, (num_channels, kinds, mixtures))
 
 
-def _mean(own: Tensor, channel: int, earlier: list[Tensor]) -> Tensor:
-    """Means of a channel's logistics given the earlier channels of the pixel, each `(batch, 1, height, width)`."""
+def _coefficients(channel: int, values: list[Tensor]) -> Iterator[tuple[int, Tensor]]:
+    """Where the coefficients are that a channel's means depend on earlier channels by, and the values of those."""
+    return enumerate(values[:channel], start=channel * (channel - 1) // 2)
+
+
+def _mean(own: Tensor, channel: int, values: list[Tensor]) -> Tensor:
+    """Means of a channel's logistics given the earlier of the pixel's `values`, each `(batch, 1, height, width)`."""
     mean = own[:, channel, 0]
-    first = channel * (channel - 1) // 2
-    for place, value in enumerate(earlier, start=first):
+    for place, value in _coefficients(channel, values):
         mean = mean + own[:, place, 2].tanh() * value
     return mean
 
@@ -88,7 +90,7 @@ def component_log_probabilities(parameters: Tensor, pixels: Tensor) -> Iterator[
     joint = logits.log_softmax(dim=1)
     values = list(pixels.split(1, dim=1))
     for channel, value in enumerate(values):
-        mean = _mean(own, channel, values[:channel])
+        mean = _mean(own, channel, values)
         joint = joint + discretized_logistic_log_probability(value, mean, own[:, channel, 1])
         yield joint
 
@@ -105,13 +107,56 @@ def discretized_logistic_log_probability(pixels: Tensor, means: Tensor, log_scal
     centred = pixels - means
     above = inverse_scales * (centred + _HALF_BIN)
     below = inverse_scales * (centred - _HALF_BIN)
-    ends_above = (pixels <= 0.999).to(means.dtype)
-    ends_below = (pixels >= -0.999).to(means.dtype)
+    ends_above, ends_below = _ends(pixels)
     # -log(sigmoid(a) sigmoid(-b)), from exponentials that cannot overflow.
     missed = torch.log((1 + ends_above * torch.exp(-above.abs())) * (1 + ends_below * torch.exp(-below.abs())))
     missed = missed + ends_above * F.relu(-above) + ends_below * F.relu(below)
     width = _log_one_minus_exp(2 * _HALF_BIN * inverse_scales, log_scales)
     return ends_above * ends_below * width - missed
+
+
+def _ends(pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """1 where a pixel's bin ends above and below, and 0 where it reaches to infinity."""
+    return (pixels <= 0.999).to(pixels.dtype), (pixels >= -0.999).to(pixels.dtype)
+
+
+def _logistic_slopes(pixels: Tensor, means: Tensor, log_scales: Tensor) -> tuple[Tensor, Tensor]:
+    """Derivatives of `discretized_logistic_log_probability` with respect to means and log-scales."""
+    inverse_scales = torch.exp(-log_scales.clamp(min=_MIN_LOG_SCALE))
+    centred = pixels - means
+    above = inverse_scales * (centred + _HALF_BIN)
+    below = inverse_scales * (centred - _HALF_BIN)
+    ends_above, ends_below = _ends(pixels)
+    slope_above = torch.sigmoid(-above).mul_(ends_above)
+    slope_below = torch.sigmoid(below).mul_(ends_below)
+    by_mean = (slope_below - slope_above) * inverse_scales
+    # Only bins that end on both sides have a width; its part tends to 1 as the width does to 0.
+    width = (2 * _HALF_BIN * inverse_scales).clamp(min=1e-30)
+    by_width = (width / torch.expm1(width)).mul_(ends_above * ends_below)
+    by_log_scale = below * slope_below - above * slope_above - by_width
+    return by_mean, by_log_scale.mul_((log_scales >= _MIN_LOG_SCALE).to(log_scales.dtype))
+
+
+def _gradient(parameters: Tensor, pixels: Tensor, responsibilities: Tensor) -> Tensor:
+    """Of the log-likelihood of each pixel with respect to its parameters, in the shape of `parameters`.
+
+    Args:
+        responsibilities: `(batch, mixtures, height, width)`, the probability that a component made the pixel.
+    """
+    gradient = torch.zeros_like(parameters)
+    logits, own = _split(parameters, pixels.shape[1])
+    by_logits, by_own = _split(gradient, pixels.shape[1])
+    torch.sub(responsibilities, logits.softmax(dim=1), out=by_logits)
+    values = list(pixels.split(1, dim=1))
+    for channel, value in enumerate(values):
+        mean = _mean(own, channel, values)
+        by_mean, by_log_scale = _logistic_slopes(value, mean, own[:, channel, 1])
+        by_mean *= responsibilities
+        by_own[:, channel, 0] = by_mean
+        torch.mul(by_log_scale, responsibilities, out=by_own[:, channel, 1])
+        for place, earlier in _coefficients(channel, values):
+            by_own[:, place, 2] = by_mean * earlier * (1 - own[:, place, 2].tanh().square())
+    return gradient
 
 
 def _log_one_minus_exp(width: Tensor, log_scales: Tensor) -> Tensor:
