@@ -35,6 +35,9 @@ logger = logging.getLogger(__name__)
 class DensityExperimentArguments(ImageExperimentArguments):
     """What the density recipe takes besides `OETrainingArguments`."""
 
+    # No arguments: a density has no temperature, and no features that detectors work on.
+    hold_out: int | None = field(default=None, init=False)
+    context_scores: list[str] = field(default_factory=list, init=False)
     architecture: Literal["pixelcnn_pp"] = field(default="pixelcnn_pp", metadata={"help": "The density model."})
     image_size: int = field(default=32, metadata={"help": "Side in pixels that all images are resized to."})
     filters: int = field(default=160, metadata={"help": "Feature maps of each stream (PixelCNN++: 160)."})
@@ -113,7 +116,6 @@ def run_density_experiment(args: DensityExperimentArguments, training_args: OETr
     experiment = replace(
         experiment,
         task="unconditional-image-generation",
-        context_scores=(),
         new_model=partial(_new_model, args, experiment.train),
         load_model=_load_model,
         published=PUBLISHED_PIXELCNN if args.protocol == "paper" else None,
@@ -162,7 +164,9 @@ class DensitySuite(OODSuite):
             score: {corpus: likelihood_ratio(values, correction[corpus]) for corpus, values in bits.items()}
             for score, correction in self.corrections.items()
         }
-        return self.evaluate_scores({**results.scores, **corrected})
+        all_scores = self.evaluate_scores({**results.scores, **corrected})
+        all_scores.figures["bits_per_dim"] = self.mean_bits_per_dim["in_distribution"]
+        return all_scores
 
 
 def _corrections(
