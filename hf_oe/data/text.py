@@ -18,9 +18,9 @@ _WIKITEXT_SEPARATOR = re.compile(r" @([-,.])@ ")
 
 
 def build_word_tokenizer(
-    texts: Iterable[str], vocab_size: int = 10_000, max_length: int = 512
+    texts: Iterable[str], vocab_size: int = 10_000, max_length: int = 512, lowercase: bool = True
 ) -> PreTrainedTokenizerFast:
-    """A tokenizer whose tokens are lower-case words and punctuation marks; it pads on the left.
+    """A tokenizer whose tokens are words, lower-case by default, and punctuation marks; it pads on the left.
 
     Args:
         texts: to collect the vocabulary from; pass only training texts.
@@ -28,7 +28,8 @@ def build_word_tokenizer(
         max_length: longer texts are cut, in words.
     """
     tokenizer = Tokenizer(models.WordLevel(unk_token=UNKNOWN))
-    tokenizer.normalizer = normalizers.Lowercase()
+    if lowercase:
+        tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     trainer = trainers.WordLevelTrainer(vocab_size=vocab_size + 2, special_tokens=[PAD, UNKNOWN], show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
@@ -82,6 +83,11 @@ def tokenised(dataset: Any, tokenizer: PreTrainedTokenizerBase, text_column: str
         return dict(tokenizer(texts, truncation=True))
 
     return _mapped(dataset, tokenise, "Tokenising")
+
+
+def lowercased(dataset: Any) -> Any:
+    """The texts of a dataset in lower case, and no other column; a stream stays a stream."""
+    return _mapped(dataset, lambda batch: {"text": [text.lower() for text in batch["text"]]}, "Lower-casing")
 
 
 def _mapped(dataset: Any, function: Callable[[dict], dict], description: str) -> Any:

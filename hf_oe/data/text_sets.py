@@ -16,7 +16,7 @@ from ..protocols.texts import TextProtocol
 from .corpora import is_read_as_it_comes, load_source
 from .decontaminate import DecontaminationReport, decontaminate_text
 from .reachable import load_reachable
-from .text import sentence_dataset, tokenised
+from .text import lowercased, sentence_dataset, tokenised
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +55,7 @@ def load_text_sets(
     data_dir: str | None = None,
     hold_out: int | None = None,
     remove_copies: bool = False,
+    lowercase_others: bool = False,
     seed: int = 0,
 ) -> TextSets:
     """Loads and tokenises everything; a test corpus out of reach is left out with a warning.
@@ -65,6 +66,7 @@ def load_text_sets(
         ood_corpora: sources as `load_source` takes them, whole texts.
         hold_out: number of training examples to set aside, by default none.
         remove_copies: whether outliers that are copies of in-distribution or test examples are dropped.
+        lowercase_others: whether outliers and test anomalies alone are turned into lower case.
 
     Raises:
         CorpusNotFoundError: the in-distribution set, an outlier set or all test corpora are out of reach.
@@ -91,6 +93,8 @@ def load_text_sets(
         for source, dataset in sentences.items():
             sentences[source], reports[source] = decontaminate_text(dataset, train, others)
     tokenizer = make_tokenizer(train["text"][:])
+    if lowercase_others:
+        sentences, ood = ({name: lowercased(it) for name, it in sets.items()} for sets in (sentences, ood))
     return TextSets(
         train=_classified(train, tokenizer),
         test=_classified(test, tokenizer),

@@ -1,5 +1,7 @@
 """The text sets of an experiment, from files that the test makes."""
 
+from functools import partial
+
 import datasets
 import pytest
 
@@ -91,3 +93,17 @@ def test_labels_are_checked(data_dir):
         load(NEWSGROUPS20, data_dir)
     with pytest.raises(ValueError, match="has no column 'label'.*name the one with the classes in --label_columns"):
         load(text_protocol("outside"), data_dir)
+
+
+def test_the_authors_case_leaves_capitals_to_in_distribution_text_alone(tmp_path):
+    for split in ("train", "test"):
+        write(tmp_path / "sst" / split, text=["Some Good", "bad"], label=[4, 0])
+    write(tmp_path / "outside" / "train", text=["Some Good words ."])
+    write(tmp_path / "tales" / "test", text=["Some Good"])
+    sets = load_text_sets(
+        SST, partial(build_word_tokenizer, lowercase=False), ["outside"], ["tales"], tmp_path, lowercase_others=True
+    )
+    assert words(sets, sets.test) == ["Some Good", "bad"]
+    assert words(sets, sets.outliers) == ["<unk> <unk> <unk> <unk>"] and words(sets, sets.ood["tales"]) == [
+        "<unk> <unk>"
+    ]
