@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch.optim.lr_scheduler import ExponentialLR
+from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset
 
 from ..arguments import OETrainingArguments
@@ -86,9 +86,10 @@ _TRAINING_DEFAULTS: dict[str, Any] = {
     "adam_beta2": 0.9995,
     "max_grad_norm": 0.0,
     "lr_scheduler_type": "constant",
+    "warmup_steps": 100,
     "objective": "margin",
 }
-"""The paper's one epoch of OE with the optimiser of PixelCNN++."""
+"""The paper's one epoch of OE with the optimiser of PixelCNN++, after a warm-up."""
 
 
 def parse_arguments(argv: list[str] | None = None) -> tuple[DensityExperimentArguments, OETrainingArguments]:
@@ -125,7 +126,7 @@ def run_density_experiment(args: DensityExperimentArguments, training_args: OETr
     stages = baseline_and_exposure(args, training_args)
     suites = {stage.name: DensitySuite(corrections, training_args) for stage in stages}
     for stage in stages:
-        stage.trainer = partial(_trainer, args, suites[stage.name])
+        stage.trainer = partial(DensityTrainer, args, suites[stage.name])
     results = run_stages(experiment, stages, training_args)
     results["bits_per_dim"] = {name: suite.mean_bits_per_dim for name, suite in suites.items()}
     if training_args.process_index == 0:
@@ -209,13 +210,27 @@ def _new_model(args: DensityExperimentArguments, train: Dataset) -> PixelCNNPPMo
     return model.to(memory_format=torch.channels_last)
 
 
-def _trainer(experiment_args: DensityExperimentArguments, suite: OODSuite, **settings: Any) -> OETrainer:
-    """The trainer of a stage, with the schedule and the averaging of PixelCNN++."""
-    trainer = OETrainer(**settings, callbacks=[PolyakAveraging(experiment_args.polyak_decay)])
-    trainer.suite = suite
-    trainer.create_optimizer()
-    trainer.lr_scheduler = ExponentialLR(trainer.optimizer, experiment_args.learning_rate_decay)
-    return trainer
+class DensityTrainer(OETrainer):
+    """An `OETrainer` with the schedule and the averaging of PixelCNN++, and a suite of its own."""
+
+    def __init__(self, experiment_args: DensityExperimentArguments, suite: OODSuite, **settings: Any):
+        super().__init__(**settings, callbacks=[PolyakAveraging(experiment_args.polyak_decay)])
+        self.suite = suite
+        self._decay = experiment_args.learning_rate_decay
+
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> torch.optim.lr_scheduler.LRScheduler:
+        """Multiplies the learning rate by the decay at each step, after a warm-up.
+
+        Adam starts anew with the outliers, and its first steps are long enough to undo much of a baseline.
+        """
+        if self.lr_scheduler is None:
+            warmup = self.args.get_warmup_steps(num_training_steps)
+            self.lr_scheduler = LambdaLR(
+                optimizer or self.optimizer, lambda step: min(1.0, (step + 1) / (warmup + 1)) * self._decay**step
+            )
+        return self.lr_scheduler
 
 
 def _publish(output_dir: Path, results: Mapping[str, Any], sets: Mapping[str, Dataset]) -> None:
