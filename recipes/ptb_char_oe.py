@@ -4,7 +4,9 @@
 
 Trains a quasi-recurrent network, fine-tunes it with WikiText-2 as outliers, evaluates both and prints the table of
 before and after; model, card, plots, flagged passages and `ood_results.json` are in `output_dir`. `--help` lists every
-argument; a YAML or JSON file of them may come first.
+argument; a YAML or JSON file of them may come first. A CPU takes a smaller model:
+
+    accelerate launch recipes/ptb_char_oe.py recipes/small/ptb_char.yaml
 """
 
 from hf_oe.experiments.language_models import parse_arguments, run_language_experiment

@@ -6,7 +6,7 @@ Trains an AWD-LSTM, fine-tunes it with WikiText-2 as outliers, evaluates both an
 model, card, plots, flagged passages and `ood_results.json` are in `output_dir`. `--help` lists every argument; a YAML
 or JSON file of them may come first. A CPU takes a smaller model:
 
-    --config_overrides hidden_size=200,embedding_size=200,num_layers=1 --optim adamw_torch …
+    accelerate launch recipes/ptb_word_oe.py recipes/small/ptb_word.yaml
 """
 
 from hf_oe.experiments.language_models import parse_arguments, run_language_experiment
