@@ -6,8 +6,7 @@ Trains a PixelCNN++, fine-tunes it with the margin loss on outliers, evaluates b
 after; model, card, plots and `ood_results.json` are in `output_dir`. At full size it takes days on a GPU; in half an
 hour on two cores, with other outliers:
 
-    accelerate launch recipes/pixelcnn_oe.py --image_size 16 --filters 32 --blocks 2 --baseline_epochs 2 \
-        --learning_rate 1e-3 --outliers tiny_imagenet
+    accelerate launch recipes/pixelcnn_oe.py recipes/small/pixelcnn.yaml --outliers tiny_imagenet
 """
 
 from hf_oe.experiments.density import parse_arguments, run_density_experiment
