@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from PIL import Image
 
 from hf_oe.data.decontaminate import decontaminate
 
+from .memory import peak_mib
 from .results import Result, table
 
 
@@ -98,7 +98,7 @@ def print_large(train: datasets.Dataset, photographs: list[Image.Image], rng: np
     start = time.perf_counter()
     _, report = decontaminate(outliers, references)
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_mib() / 1024
     print(f"\n300,000 against {len(references):,}: {seconds:.0f} s, peak {peak:.2f} GiB, arrays of pixels included")
     print(f"5,000 planted mirror images: {sum(match.index < 5000 for match in report.matches)} found")
     print(f"others removed: {sum(match.index >= 5000 for match in report.matches)}")

@@ -8,7 +8,6 @@ device on a GPU, and what a process of its own adds to its resident memory on a 
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from hf_oe import OELanguageModelTrainer, OETrainingArguments
 from hf_oe.data.sequences import TokenSequences
 from hf_oe.models import AWDLSTMConfig, AWDLSTMForCausalLM
 
+from .memory import peak_mib
 from .results import Result, table
 from .timing import median_seconds
 
@@ -60,9 +60,9 @@ def peak_megabytes(kind: str) -> float:
         if torch.cuda.is_available():
             train(kind, folder, 3)
             return torch.cuda.max_memory_allocated() / 2**20
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = peak_mib()
         train(kind, folder, 3)
-        return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10
+        return peak_mib() - before
 
 
 def _in_a_process(kind: str) -> float:
@@ -71,7 +71,6 @@ def _in_a_process(kind: str) -> float:
 
 
 def results(data_dir: Path | None = None) -> Iterator[Result]:
-    # First, since a process starts with the peak of the one that starts it.
     peaks = {kind: _in_a_process(kind) for kind in ("plain", "exposed")}
     with tempfile.TemporaryDirectory() as folder:
         seconds = median_seconds({kind: partial(train, kind, folder) for kind in peaks}, 5)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from hf_oe.models.pixelcnn_pp import PixelCNNPPConfig, PixelCNNPPModel
 
+from .memory import peak_mib
 from .results import Result, table
 from .timing import median_seconds
 
@@ -186,24 +186,23 @@ def evaluation(model: nn.Module, pixels: Tensor) -> None:
     per_pixel(model.eval(), pixels)
 
 
-def peak_megabytes(size: Size, name: str) -> float:
+def peak_in_a_process(size: Size, name: str) -> float:
     """Of one training step, above what the process has before it; each model in a process of its own."""
     command = [sys.executable, "-m", "tests.benchmarks.bench_pixelcnn", "--peak_of", name]
     command += [part for key, value in asdict(size).items() for part in (f"--{key}", str(value))]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def own_peak_megabytes(size: Size, name: str) -> float:
+def own_peak(size: Size, name: str) -> float:
     model, pixels = size.models()[name], size.pixels()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_mib()
     training_step(model, pixels)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return peak_mib() - before
 
 
 def results(data_dir: Path | None = None, size: Size | None = None, repeats: int = 7) -> Iterator[Result]:
     size = size or Size()
-    # First, since a process starts with the peak of the one that starts it.
-    peaks = {name: peak_megabytes(size, name) for name in size.models()}
+    peaks = {name: peak_in_a_process(size, name) for name in size.models()}
     pixels = size.pixels()
     for function in (training_step, evaluation):
         calls = {name: partial(function, model, pixels) for name, model in size.models().items()}
@@ -222,7 +221,7 @@ def main() -> None:
     args = parser.parse_args()
     size = Size(**{name: getattr(args, name) for name in asdict(Size())})
     if args.peak_of:
-        print(own_peak_megabytes(size, args.peak_of))
+        print(own_peak(size, args.peak_of))
     else:
         print(table(("pixelcnn", result) for result in results(None, size, args.repeats)))
 

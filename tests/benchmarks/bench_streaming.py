@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import statistics
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .memory import peak_mib
 from .results import Result, table
 
 _BATCH_SIZE = 64
@@ -68,8 +68,7 @@ def train(kind: str, path: str) -> None:
     start = time.process_time()
     trainer.train()
     seconds = time.process_time() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"RESULT {2 * _BATCH_SIZE * _STEPS / seconds} {peak}", flush=True)
+    print(f"RESULT {2 * _BATCH_SIZE * _STEPS / seconds} {peak_mib()}", flush=True)
 
 
 def measured(kind: str, path: Path) -> tuple[float, float]:

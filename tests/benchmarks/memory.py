@@ -24,6 +24,12 @@ def resident_mib() -> float:
     return pages * 4096 / 2**20
 
 
+def peak_mib() -> float:
+    """Largest memory of this program so far; `getrusage` would count that of the one which started it, too."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+
+
 class Watch(TrainerCallback):
     """Records the memory after some steps."""
 
