@@ -103,11 +103,7 @@ def discretized_logistic_log_probability(pixels: Tensor, means: Tensor, log_scal
     density in the middle of the bin instead where the mass is below 1e-5. The bins at both ends reach to infinity.
     """
     log_scales = log_scales.clamp(min=_MIN_LOG_SCALE)
-    inverse_scales = torch.exp(-log_scales)
-    centred = pixels - means
-    above = inverse_scales * (centred + _HALF_BIN)
-    below = inverse_scales * (centred - _HALF_BIN)
-    ends_above, ends_below = _ends(pixels)
+    inverse_scales, above, below, ends_above, ends_below = _bins(pixels, means, log_scales)
     # -log(sigmoid(a) sigmoid(-b)), from exponentials that cannot overflow.
     missed = torch.log((1 + ends_above * torch.exp(-above.abs())) * (1 + ends_below * torch.exp(-below.abs())))
     missed = missed + ends_above * F.relu(-above) + ends_below * F.relu(below)
@@ -115,18 +111,21 @@ def discretized_logistic_log_probability(pixels: Tensor, means: Tensor, log_scal
     return ends_above * ends_below * width - missed
 
 
-def _ends(pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """1 where a pixel's bin ends above and below, and 0 where it reaches to infinity."""
-    return (pixels <= 0.999).to(pixels.dtype), (pixels >= -0.999).to(pixels.dtype)
+def _bins(pixels: Tensor, means: Tensor, log_scales: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Inverse scales, then the upper and the lower edges of the pixels' bins in units of the scales, then whether the
+    bins end there: 1, or 0 where they reach to infinity.
+    """
+    inverse_scales = torch.exp(-log_scales)
+    centred = pixels - means
+    above = inverse_scales * (centred + _HALF_BIN)
+    below = inverse_scales * (centred - _HALF_BIN)
+    return inverse_scales, above, below, (pixels <= 0.999).to(pixels.dtype), (pixels >= -0.999).to(pixels.dtype)
 
 
 def _logistic_slopes(pixels: Tensor, means: Tensor, log_scales: Tensor) -> tuple[Tensor, Tensor]:
     """Derivatives of `discretized_logistic_log_probability` with respect to means and log-scales."""
-    inverse_scales = torch.exp(-log_scales.clamp(min=_MIN_LOG_SCALE))
-    centred = pixels - means
-    above = inverse_scales * (centred + _HALF_BIN)
-    below = inverse_scales * (centred - _HALF_BIN)
-    ends_above, ends_below = _ends(pixels)
+    clamped = log_scales.clamp(min=_MIN_LOG_SCALE)
+    inverse_scales, above, below, ends_above, ends_below = _bins(pixels, means, clamped)
     slope_above = torch.sigmoid(-above).mul_(ends_above)
     slope_below = torch.sigmoid(below).mul_(ends_below)
     by_mean = (slope_below - slope_above) * inverse_scales
