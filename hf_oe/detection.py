@@ -13,6 +13,7 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 
 
@@ -110,7 +111,8 @@ def roc_curve(in_scores: ArrayLike, out_scores: ArrayLike) -> tuple[np.ndarray, 
         `(fpr, tpr, thresholds)`, arrays of equal length, from (0, 0) at threshold infinity to (1, 1). The rates are
         float64; the thresholds have the dtype of the scores, float64 if those are integers.
     """
-    in_sorted, out_sorted = _validated("in_scores", in_scores), _validated("out_scores", out_scores)
+    in_sorted = np.sort(_validated("in_scores", in_scores))
+    out_sorted = np.sort(_validated("out_scores", out_scores))
     thresholds = np.unique(np.concatenate([in_sorted, out_sorted]))[::-1]
     fpr = (len(in_sorted) - np.searchsorted(in_sorted, thresholds)) / len(in_sorted)
     tpr = (len(out_sorted) - np.searchsorted(out_sorted, thresholds)) / len(out_sorted)
@@ -124,7 +126,7 @@ def _validated_level(recall_level: float) -> float:
 
 
 def _validated(name: str, scores: ArrayLike) -> np.ndarray:
-    """`scores` as a sorted array, after every check."""
+    """`scores` as an array, after every check."""
     try:
         scores = np.asarray(scores)
     except (TypeError, ValueError, RuntimeError) as error:  # a ragged list; a tensor on a GPU or with gradient
@@ -135,25 +137,50 @@ def _validated(name: str, scores: ArrayLike) -> np.ndarray:
         raise ValueError(f"`{name}` is empty: detection metrics need examples of both classes.")
     if scores.dtype.kind not in "biuf":
         raise ValueError(f"`{name}` must hold real numbers, got the dtype {scores.dtype}.")
-    # NumPy sorts half precision ten times more slowly than single.
-    scores = np.sort(scores.astype(np.float32) if scores.dtype == np.float16 else scores)
-    if np.isnan(scores[-1]):  # NaN sorts last
+    if np.isnan(scores.max()):
         count = int(np.isnan(scores).sum())
         raise ValueError(f"`{name}` holds {count} NaN of {len(scores)}: find out which examples the model fails on.")
     return scores
 
 
 def _rank(in_scores: ArrayLike, out_scores: ArrayLike) -> _Ranking:
-    in_sorted, out_sorted = _validated("in_scores", in_scores), _validated("out_scores", out_scores)
+    in_scores, out_scores = _validated("in_scores", in_scores), _validated("out_scores", out_scores)
+    # Of equal scores those of anomalies come first.
+    ordered, order = _stable_sort(np.concatenate([out_scores, in_scores]))
+    places = np.flatnonzero(order < len(out_scores))
+    out_sorted = ordered[places]
     out_below = np.flatnonzero(np.r_[True, out_sorted[1:] != out_sorted[:-1]])
     out_tied = np.diff(out_below, append=len(out_sorted))
-    distinct = out_sorted[out_below]
-    in_below = np.searchsorted(in_sorted, distinct)
-    in_tied = np.zeros_like(in_below)
-    # Few scores are shared by both classes: only these are worth a second search.
-    shared = np.flatnonzero(in_sorted[np.minimum(in_below, len(in_sorted) - 1)] == distinct)
-    in_tied[shared] = np.searchsorted(in_sorted, distinct[shared], side="right") - in_below[shared]
-    return _Ranking(in_below, in_tied, out_below, out_tied, len(in_sorted), len(out_sorted))
+    first = places[out_below]
+    in_tied = np.zeros_like(first)
+    # Few scores are shared by both classes: only these are worth a search.
+    after = np.minimum(first + out_tied, len(ordered) - 1)
+    shared = np.flatnonzero((ordered[after] == ordered[first]) & (after == first + out_tied))
+    in_tied[shared] = np.searchsorted(ordered, ordered[first[shared]], side="right") - after[shared]
+    return _Ranking(first - out_below, in_tied, out_below, out_tied, len(in_scores), len(out_scores))
+
+
+def _stable_sort(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sorted numbers that are ordered as `scores` are, and the indices of the scores that they stand for.
+
+    As integers they are sorted by radix, in a third of the time or less that NumPy takes to compare floats.
+    """
+    if scores.dtype == np.float16:
+        scores = scores.astype(np.float32)
+    if scores.dtype in (np.float32, np.float64):
+        integer = np.dtype(f"i{scores.itemsize}")
+        keys = (scores + 0).view(integer)  # the sum has no negative zero
+        # The bits of negative floats rise as the floats fall.
+        keys ^= (keys >> (8 * integer.itemsize - 1)) & np.iinfo(integer).max
+    elif np.can_cast(scores.dtype, np.int64):
+        keys = scores.astype(np.int64)
+    else:
+        order = np.argsort(scores, kind="stable")
+        return scores[order], order
+    # Made by NumPy, which has the system map large arrays in large pages.
+    ordered, order = np.empty_like(keys), np.empty(len(keys), dtype=np.int64)
+    torch.sort(torch.from_numpy(keys), stable=True, out=(torch.from_numpy(ordered), torch.from_numpy(order)))
+    return ordered, order
 
 
 def _fpr_at_recall(ranking: _Ranking, recall_level: float) -> float:

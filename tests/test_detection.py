@@ -73,6 +73,20 @@ def test_invariances(in_scores, out_scores):
     assert auroc(-in_scores, -out_scores) == pytest.approx(1 - metrics["auroc"], abs=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint64, np.longdouble])
+def test_many_scores_give_the_figures_of_the_few_that_they_repeat(dtype):
+    few = np.arange(10) if dtype == np.uint64 else np.r_[np.arange(-5, 5), 0.0]
+    in_scores, out_scores = np.r_[few, few[3:6]].astype(dtype), few[4:].astype(dtype)
+    if np.issubdtype(dtype, np.floating):
+        in_scores[-2:] = -np.inf, -0.0
+    metrics = detection_metrics(in_scores, out_scores)
+    generator = np.random.default_rng(0)
+    many = [generator.permutation(np.tile(values, 10_000)) for values in (in_scores, out_scores)]
+    assert detection_metrics(*many) == pytest.approx(metrics, abs=1e-12)
+    finite = np.maximum(in_scores, few.min() - 1) if dtype != np.uint64 else in_scores
+    assert metrics["auroc"] == pytest.approx(sklearn.metrics.roc_auc_score(*pooled(finite, out_scores)))
+
+
 @given(scores, scores)
 def test_fpr_does_not_fall_with_the_recall_level(in_scores, out_scores):
     rates = list(detection_metrics(in_scores, out_scores, [0.05, 0.5, 0.9, 1])["fpr_at"].values())
