@@ -118,7 +118,7 @@ def run_density_experiment(args: DensityExperimentArguments, training_args: OETr
         experiment,
         task="unconditional-image-generation",
         new_model=partial(_new_model, args, experiment.train),
-        load_model=_load_model,
+        load_model=PixelCNNPPModel.from_pretrained,
         published=PUBLISHED_PIXELCNN if args.protocol == "paper" else None,
     )
     sets = {"in_distribution": experiment.test, **experiment.ood}
@@ -184,7 +184,7 @@ def _corrections(
 
     corrections = {"input_complexity": of_all(compressed)}
     if args.background:
-        background = _load_model(args.background).to(training_args.device).eval()
+        background = PixelCNNPPModel.from_pretrained(args.background).to(training_args.device).eval()
         corrections["likelihood_ratio"] = of_all(
             lambda batch: background(batch["pixel_values"].to(background.device)).bits_per_dim
         )
@@ -196,18 +196,13 @@ def _to_bytes(pixels: torch.Tensor) -> np.ndarray:
     return ((pixels + 1) * 127.5).round().to(torch.uint8).numpy()
 
 
-def _load_model(path: str) -> PixelCNNPPModel:
-    return PixelCNNPPModel.from_pretrained(path).to(memory_format=torch.channels_last)
-
-
 def _new_model(args: DensityExperimentArguments, train: Dataset) -> PixelCNNPPModel:
     """A model with data-dependent initialisation from a random batch of the training set."""
     names = ("image_size", "filters", "blocks", "mixtures", "dropout")
     model = PixelCNNPPModel(PixelCNNPPConfig(**{name: getattr(args, name) for name in names}))
     chosen = torch.randperm(len(train))[:100].tolist()
     model.initialize_from_batch(torch.stack([train[index]["pixel_values"] for index in chosen]))
-    # Convolutions are faster in this layout, on CPUs as on GPUs.
-    return model.to(memory_format=torch.channels_last)
+    return model
 
 
 class DensityTrainer(OETrainer):
@@ -240,7 +235,7 @@ def _publish(output_dir: Path, results: Mapping[str, Any], sets: Mapping[str, Da
         print(f"Bits/dim, {stage}: " + ", ".join(f"{corpus} {mean:.3f}" for corpus, mean in means.items()))
     pixels = torch.stack([dataset[0]["pixel_values"] for dataset in sets.values()])
     with torch.inference_mode():
-        bits = -_load_model(str(output_dir)).eval()(pixels).per_pixel / math.log(2)
+        bits = -PixelCNNPPModel.from_pretrained(str(output_dir)).eval()(pixels).per_pixel / math.log(2)
     try:
         plot_heat_maps(_to_bytes(pixels), bits.numpy(), output_dir / HEAT_MAPS, list(sets))
     except ImportError as error:

@@ -11,6 +11,7 @@ that both give the same likelihoods.
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import subprocess
 import sys
@@ -167,7 +168,7 @@ class Size:
     def models(self) -> dict[str, nn.Module]:
         config = PixelCNNPPConfig(image_size=self.image_size, filters=self.filters, blocks=self.blocks)
         port = StraightforwardPixelCNNPP(config.filters, config.blocks, config.mixtures, config.dropout)
-        return {"port": port, "ours": PixelCNNPPModel(config).to(memory_format=torch.channels_last)}
+        return {"port": port, "ours": PixelCNNPPModel(config)}
 
 
 def per_pixel(model: nn.Module, pixels: Tensor) -> Tensor:
@@ -204,10 +205,11 @@ def results(data_dir: Path | None = None, size: Size | None = None, repeats: int
     size = size or Size()
     peaks = {name: peak_in_a_process(size, name) for name in size.models()}
     pixels = size.pixels()
-    for function in (training_step, evaluation):
+    for function, mixed in itertools.product((training_step, evaluation), (False, True)):
         calls = {name: partial(function, model, pixels) for name, model in size.models().items()}
-        seconds = median_seconds(calls, repeats)
-        name = function.__name__.replace("_", " ")
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            seconds = median_seconds(calls, repeats)
+        name = function.__name__.replace("_", " ") + (", bfloat16" if mixed else "")
         yield Result(f"{name}, images/s", "ours / port", seconds["port"] / seconds["ours"], at_least=1.5)
     yield Result("training step, peak memory", "ours / port", peaks["ours"] / peaks["port"], at_most=1.0)
 
