@@ -11,6 +11,7 @@ from transformers import AutoModelForImageClassification, PreTrainedModel
 
 from ..arguments import OETrainingArguments
 from ..data.image_sets import load_image_sets
+from ..methods import method_of
 from ..models import SmallImageProcessor, create_classifier
 from ..protocols.images import ImageProtocol
 from ..protocols.published import PUBLISHED
@@ -64,22 +65,26 @@ def parse_arguments(
     args.baseline_epochs = protocol.baseline_epochs if args.baseline_epochs is None else args.baseline_epochs
     args.baseline_learning_rate = args.baseline_learning_rate or protocol.baseline_learning_rate
     if training_args.learning_rate is None:
-        training_args.learning_rate = _exposure_learning_rate(protocol, args, training_args.num_train_epochs)
+        training_args.learning_rate = _exposure_learning_rate(protocol, args, training_args)
     if training_args.outlier_batch_size is None and args.protocol == "iclr":
         training_args.outlier_batch_size = protocol.outlier_batch_size
     return args, training_args
 
 
-def _exposure_learning_rate(protocol: ImageProtocol, args: ImageExperimentArguments, epochs: float) -> float:
+def _exposure_learning_rate(
+    protocol: ImageProtocol, args: ImageExperimentArguments, training_args: OETrainingArguments
+) -> float:
     """The paper's for a run of its length; a shorter one takes larger steps, at most those of the baseline.
 
     The paper's rate is for a network that its whole schedule has brought to rest. Where epochs are missing, of the
-    baseline or with outliers, it grows by as much.
+    baseline or with outliers, it grows by as much, unless the objective's method bears less.
     """
-    missing = max(1.0, protocol.oe_epochs / max(args.oe_epochs or epochs, 0.01))
+    epochs = args.oe_epochs or training_args.num_train_epochs
+    missing = max(1.0, protocol.oe_epochs / max(epochs, 0.01))
     if not args.baseline:
         missing *= max(1.0, protocol.baseline_epochs / max(args.baseline_epochs, 0.01))
-    largest = max(args.baseline_learning_rate, protocol.oe_learning_rate)
+    borne = min(args.baseline_learning_rate, method_of(training_args.objective).largest_learning_rate)
+    largest = max(borne, protocol.oe_learning_rate)
     return min(missing * protocol.oe_learning_rate, largest)
 
 

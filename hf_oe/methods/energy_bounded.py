@@ -12,7 +12,7 @@ from torch import Tensor
 from ..objectives import OBJECTIVES, in_distribution_cross_entropy, in_distribution_mean, outlier_mean
 from .method import METHODS, Method
 
-METHODS["energy_bounded"] = Method(score="energy")
+METHODS["energy_bounded"] = Method(score="energy", largest_learning_rate=0.01)
 
 
 @OBJECTIVES.register("energy_bounded")

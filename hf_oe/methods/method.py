@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +21,13 @@ class Method:
         prepare: from a classifier to the model that the objective trains; one that is prepared already stays as it is.
         own_baseline: whether the baseline, too, is trained for the objective (its outlier half is empty then), not
             for the model's own loss.
+        largest_learning_rate: beyond which training with it diverges; the image recipes' short runs stay below.
     """
 
     score: str = "msp"
     prepare: Callable[[Any], Any] = _as_it_is
     own_baseline: bool = False
+    largest_learning_rate: float = math.inf
 
 
 METHODS: dict[str, Method] = {}

@@ -17,6 +17,7 @@ from hf_oe.protocols.images import CIFAR10, MNIST
         (["--baseline_epochs", "5", "--oe_epochs", "1"], 0.1),
         (["--baseline", "user/classifier", "--oe_epochs", "1"], 0.01),
         (["--baseline_epochs", "5", "--oe_epochs", "1", "--learning_rate", "0.003"], 0.003),
+        (["--baseline_epochs", "5", "--oe_epochs", "1", "--objective", "energy_bounded"], 0.01),
     ],
 )
 def test_a_shorter_run_takes_larger_steps_up_to_the_baselines(arguments, expected):
