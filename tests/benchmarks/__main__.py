@@ -18,7 +18,7 @@ from types import ModuleType
 
 from hf_oe.files import replacing
 
-from .results import table
+from .results import results_in_a_process, table
 
 
 def benchmarks() -> dict[str, ModuleType]:
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows = []
     for name in arguments.only:
         print(f"{name} …", file=sys.stderr, flush=True)
-        rows += [(name, result) for result in known[name].results(arguments.data_dir)]
+        rows += [(name, result) for result in results_in_a_process(known[name].__name__, arguments.data_dir)]
     print(table(rows))
     if arguments.output:
         with replacing(arguments.output) as temporary:
