@@ -121,6 +121,7 @@ class WeightNormalised(nn.Module):
         if self._kept is not None:
             return self._kept
         shape = [-1 if axis == self.out_axis else 1 for axis in range(4)]
+        # What torch.nn.utils.weight_norm calls: one operation each way.
         return torch._weight_norm(self.weight, self.gain.view(shape), self.out_axis)
 
 

@@ -166,7 +166,7 @@ def _gradient(parameters: Tensor, pixels: Tensor, responsibilities: Tensor) -> T
 
 def _log_one_minus_exp(width: Tensor, log_scales: Tensor) -> Tensor:
     """log(1 - exp(-width)) for bins of `width` = 2/255 exp(-log_scales), also where that is close to 0."""
-    # Four terms of the series, exact to float32 as far as the difference loses digits.
+    # The first terms of the series, exact to float32 as far as the difference below loses digits.
     small = math.log(2 * _HALF_BIN) - log_scales - width / 2 + width.square() / 24
     return torch.where(width < 0.1, small, torch.log(1 - _exp(-width.clamp(min=0.1))))
 
