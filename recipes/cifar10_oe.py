@@ -4,7 +4,9 @@
 
 Trains the baseline, fine-tunes it with outliers, evaluates both and prints the table of before and after; model, card,
 plots and `ood_results.json` are in `output_dir`. `--help` lists every argument; a YAML or JSON file of them may come
-first.
+first. A CPU takes a smaller network:
+
+    accelerate launch recipes/cifar10_oe.py recipes/small/cifar10.yaml --outliers tiny_imagenet
 """
 
 from hf_oe.experiments.images import parse_arguments, run_image_experiment

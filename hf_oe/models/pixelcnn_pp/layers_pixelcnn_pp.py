@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -12,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-_LOG2_E = math.log2(math.e)
+from .logistic_mixture import LOG2_E
 
 
 class Margin(NamedTuple):
@@ -59,7 +58,7 @@ class _ConcatELU(torch.autograd.Function):
         torch.neg(x, out=negated)
         below = torch.minimum(x, negated).to(torch.promote_types(x.dtype, torch.float32))
         # exp(x) - 1 is exact to the rounding of float32 at 1, and by base 2 takes a twentieth of the time of expm1.
-        below = below.mul_(_LOG2_E).exp2_().sub_(1).to(x.dtype)
+        below = below.mul_(LOG2_E).exp2_().sub_(1).to(x.dtype)
         torch.maximum(x, below, out=own)
         torch.maximum(negated, below, out=negated)
         ctx.save_for_backward(padded)
