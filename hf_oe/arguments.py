@@ -108,7 +108,7 @@ class OETrainingArguments(TrainingArguments):
         super().__post_init__()
         self.objective_kwargs = _objective_kwargs(self.objective, self.objective_kwargs)
         if self.outlier_weight is None:
-            self.outlier_weight = _own_weight(self.objective)
+            self.outlier_weight = own_weight(self.objective)
         self.score = self.score or [method_of(self.objective).score]
         detectors_among(self.score)
         if self.outlier_batch_size is not None and self.outlier_batch_size < 1:
@@ -135,7 +135,8 @@ class OETrainingArguments(TrainingArguments):
                 raise ValueError(f"`{name}` must be a number greater than 0, got {getattr(self, name)}.")
 
 
-def _own_weight(objective: str) -> float:
+def own_weight(objective: str) -> float:
+    """The weight of the outlier part that an objective has by default (paper: 0.5)."""
     weight = inspect.signature(OBJECTIVES[objective]).parameters["weight"].default
     return 0.5 if weight is inspect.Parameter.empty else weight
 

@@ -76,6 +76,7 @@ _PROTOCOL = replace(
 
 _TRAINING_DEFAULTS: dict[str, Any] = {
     "output_dir": "runs/cifar10_pixelcnn_oe",
+    "baseline_epochs": _PROTOCOL.baseline_epochs,
     "num_train_epochs": 1,
     "learning_rate": 2e-4,
     "per_device_train_batch_size": 32,
@@ -96,7 +97,6 @@ def parse_arguments(argv: list[str] | None = None) -> tuple[DensityExperimentArg
     """Command-line arguments, optionally after a YAML or JSON file of them; the defaults are Table 5's."""
     description = "Outlier Exposure of a density model of CIFAR-10: baseline, OE, and the table of both."
     args, training_args = parse_with_config(DensityExperimentArguments, description, _TRAINING_DEFAULTS, argv)
-    args.baseline_epochs = _PROTOCOL.baseline_epochs if args.baseline_epochs is None else args.baseline_epochs
     args.baseline_learning_rate = args.baseline_learning_rate or training_args.learning_rate
     if args.protocol == "iclr":
         args.oe_epochs = args.oe_epochs or 2

@@ -74,6 +74,11 @@ def parse_arguments(
     """Command-line arguments, optionally after a YAML or JSON file of them; the protocol gives the defaults."""
     defaults = {
         "output_dir": f"runs/{protocol.in_distribution or 'causal_lm'}_oe",
+        "in_distribution": protocol.in_distribution,
+        "architecture": protocol.architecture,
+        "sequence_length": protocol.sequence_length,
+        "baseline_epochs": protocol.baseline_epochs,
+        "baseline_learning_rate": protocol.baseline_learning_rate,
         "objective": "token_uniform",
         "score": ["kl_uniform", "token_nll"],
         "recall_level": [0.9],
@@ -85,16 +90,10 @@ def parse_arguments(
     }
     description = "Outlier Exposure of a language model: baseline, OE, and the table of both."
     args, training_args = parse_with_config(LanguageExperimentArguments, description, defaults, argv)
-    args.in_distribution = args.in_distribution or protocol.in_distribution
     if not args.in_distribution:
         raise ValueError(
             "`in_distribution` is missing: name your text with --in_distribution, a .txt file for example."
         )
-    if args.baseline_epochs is None:
-        args.baseline_epochs = protocol.baseline_epochs
-    args.baseline_learning_rate = args.baseline_learning_rate or protocol.baseline_learning_rate
-    args.sequence_length = args.sequence_length or protocol.sequence_length
-    args.architecture = args.architecture or protocol.architecture
     if args.averaging_patience is None:
         args.averaging_patience = protocol.averaging_patience if "sgd" in training_args.optim else 0
     return args, training_args

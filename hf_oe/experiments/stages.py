@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
 import json
 import logging
@@ -61,7 +62,8 @@ class ExperimentArguments:
         default=None,
         metadata={
             "help": "Epochs with outliers, counted in-distribution (default: the paper's). For fewer, the image "
-            "recipes have a larger default of --learning_rate."
+            "recipes have other defaults: a larger --learning_rate, half of --per_device_train_batch_size, and up to "
+            "four outliers an example, by --outlier_batch_size and --outlier_weight."
         },
     )
     mode: Literal["finetune", "scratch"] = field(
@@ -112,9 +114,17 @@ COMMON_DEFAULTS: dict[str, Any] = {
 
 
 def parse_with_config(
-    arguments_class: type[Arguments], description: str, defaults: dict[str, Any], argv: list[str] | None = None
+    arguments_class: type[Arguments],
+    description: str,
+    defaults: dict[str, Any],
+    argv: list[str] | None = None,
+    defaults_by: Callable[[argparse.Namespace], dict[str, Any]] | None = None,
 ) -> tuple[Arguments, OETrainingArguments]:
-    """Command-line arguments, optionally after a YAML or JSON file of them; `defaults` come below both."""
+    """Command-line arguments, optionally after a YAML or JSON file of them; `defaults` come below both.
+
+    Args:
+        defaults_by: makes further defaults of the arguments that were given.
+    """
     parser = HfArgumentParser((arguments_class, OETrainingArguments), description=description)
     parser.add_argument("config", nargs="?", help="YAML or JSON file with any of the arguments below.")
     # DeepSpeed takes the launcher's precision only if the training arguments say the same.
@@ -122,13 +132,14 @@ def parse_with_config(
     precision = {name: True for name in ("bf16", "fp16") if name == launched_with}
     parser.set_defaults(**COMMON_DEFAULTS, **precision, **defaults)
     namespace = parser.parse_args(argv)
-    if namespace.config:
-        settings = _read_settings(namespace.config)
-        unknown = sorted(set(settings) - set(vars(namespace)))
-        if unknown:
-            raise ValueError(f"{namespace.config} sets {unknown[0]!r}, which is no argument here: see --help.")
-        parser.set_defaults(**settings)
-        namespace = parser.parse_args(argv)
+    settings = _read_settings(namespace.config) if namespace.config else {}
+    unknown = sorted(set(settings) - set(vars(namespace)))
+    if unknown:
+        raise ValueError(f"{namespace.config} sets {unknown[0]!r}, which is no argument here: see --help.")
+    parser.set_defaults(**settings)
+    if defaults_by:
+        parser.set_defaults(**{**defaults_by(parser.parse_args(argv)), **settings})
+    namespace = parser.parse_args(argv)
     del namespace.config
     try:
         return parser.parse_dict(vars(namespace))

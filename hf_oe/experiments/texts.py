@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -71,14 +72,13 @@ def parse_text_arguments(argv: list[str] | None = None) -> tuple[TextExperimentA
     """Command-line arguments, optionally after a YAML or JSON file of them; the protocol gives the defaults."""
     description = "Outlier Exposure of a text classifier: baseline, OE, and the table of both."
     defaults = TextProtocol("")
-    args, training_args = parse_with_config(
+    return parse_with_config(
         TextExperimentArguments,
         description,
         {
             "output_dir": "runs/text_oe",
+            "architecture": GRU,
             "num_train_epochs": defaults.oe_epochs,
-            # Known only when the classifier is.
-            "learning_rate": None,
             "per_device_train_batch_size": defaults.batch_size,
             "per_device_eval_batch_size": 256,
             "outlier_weight": defaults.outlier_weight,
@@ -87,14 +87,14 @@ def parse_text_arguments(argv: list[str] | None = None) -> tuple[TextExperimentA
             "recall_level": list(defaults.recall_level),
         },
         argv,
+        _defaults_by_classifier,
     )
-    protocol = args.protocol()
-    args.architecture = args.architecture or GRU
-    usual = protocol.learning_rate if args.architecture == GRU else protocol.transformer_learning_rate
-    training_args.learning_rate = training_args.learning_rate or usual
-    args.baseline_learning_rate = args.baseline_learning_rate or usual
-    args.baseline_epochs = protocol.epochs if args.baseline_epochs is None else args.baseline_epochs
-    return args, training_args
+
+
+def _defaults_by_classifier(given: argparse.Namespace) -> dict[str, Any]:
+    protocol = text_protocol(given.in_distribution)
+    usual = protocol.learning_rate if given.architecture == GRU else protocol.transformer_learning_rate
+    return {"learning_rate": usual, "baseline_learning_rate": usual, "baseline_epochs": protocol.epochs}
 
 
 def run_text_experiment(args: TextExperimentArguments, training_args: OETrainingArguments) -> dict[str, Any]:

@@ -33,6 +33,34 @@ def test_each_version_of_the_paper_has_its_network_and_number_of_outliers(versio
     assert (args.architecture, training_args.outlier_batch_size) == (architecture, outliers)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "batch_size", "outliers", "weight"),
+    [
+        ([], 128, None, 0.5),
+        (["--oe_epochs", "5"], 64, 128, 1.0),
+        (["--oe_epochs", "1"], 64, 256, 2.0),
+        (["--oe_epochs", "1", "--protocol", "iclr"], 64, 256, 1.0),
+        (["--oe_epochs", "1", "--per_device_train_batch_size", "16"], 16, 64, 2.0),
+        (["--oe_epochs", "1", "--outlier_weight", "0.7"], 64, 256, 0.7),
+        (["--oe_epochs", "1", "--outlier_batch_size", "100"], 128, 100, 0.5),
+        (["--oe_epochs", "1", "--objective", "energy_bounded"], 64, 256, 0.4),
+        (["--oe_epochs", "1", "--mode", "scratch"], 128, None, 0.5),
+    ],
+)
+def test_a_shorter_run_sees_more_outliers_each_of_the_same_weight(arguments, batch_size, outliers, weight):
+    _, training_args = parse_arguments(CIFAR10, arguments)
+    assert training_args.per_device_train_batch_size == batch_size
+    assert training_args.outlier_batch_size == outliers
+    assert training_args.outlier_weight == pytest.approx(weight)
+
+
+def test_a_file_comes_before_what_the_length_decides(tmp_path):
+    (tmp_path / "run.yaml").write_text("oe_epochs: 1\nper_device_train_batch_size: 32\nlearning_rate: 0.02\n")
+    _, training_args = parse_arguments(CIFAR10, [str(tmp_path / "run.yaml")])
+    assert (training_args.per_device_train_batch_size, training_args.learning_rate) == (32, 0.02)
+    assert training_args.outlier_batch_size == 128
+
+
 def test_mnist_keeps_its_rate_which_is_the_baselines():
     _, training_args = parse_arguments(MNIST, ["--oe_epochs", "1"])
     assert training_args.learning_rate == 0.01
