@@ -216,10 +216,12 @@ class DensityTrainer(OETrainer):
     def create_scheduler(
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
     ) -> torch.optim.lr_scheduler.LRScheduler:
-        """Multiplies the learning rate by the decay at each step, after a warm-up.
+        """The decay of the learning rate at each step, after a warm-up, unless `lr_scheduler_type` names another one.
 
         Adam starts anew with the outliers, and its first steps are long enough to undo much of a baseline.
         """
+        if self.args.lr_scheduler_type != "constant":
+            return super().create_scheduler(num_training_steps, optimizer)
         if self.lr_scheduler is None:
             warmup = self.args.get_warmup_steps(num_training_steps)
             self.lr_scheduler = LambdaLR(

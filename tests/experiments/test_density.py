@@ -6,7 +6,7 @@ import torch
 from transformers.trainer_utils import get_last_checkpoint
 
 from hf_oe import OETrainingArguments
-from hf_oe.experiments.density import DensitySuite, parse_arguments
+from hf_oe.experiments.density import DensitySuite, DensityTrainer, parse_arguments
 from hf_oe.objectives import OBJECTIVES
 
 from ..ranks import reports_of_two_ranks
@@ -129,3 +129,19 @@ def test_labels_of_the_dataset_do_not_reach_the_model(tmp_path):
 def test_the_published_paper_exposes_for_twice_as_long(tmp_path, version, epochs):
     args, training_args = parse_arguments(["--output_dir", str(tmp_path), "--protocol", version])
     assert (args.oe_epochs or training_args.num_train_epochs) == (epochs or 1)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [(None, [0.25, 0.5 * 0.9, 0.75 * 0.81, 0.9**3, 0.9**4]), ("linear", [0, 1 / 3, 2 / 3, 1, 0.5])],
+)
+def test_the_learning_rate_decays_after_a_warm_up_unless_another_schedule_is_named(tmp_path, schedule, rates):
+    settings = ["--output_dir", str(tmp_path), "--warmup_steps", "3", "--learning_rate_decay", "0.9"]
+    args, training_args = parse_arguments(settings + (["--lr_scheduler_type", schedule] if schedule else []))
+    run = DensityTrainer(args, DensitySuite({}, training_args), model=density_model(), args=training_args)
+    run.create_optimizer_and_scheduler(num_training_steps=5)
+    actual = []
+    for _ in rates:
+        actual.append(run.lr_scheduler.get_last_lr()[0] / training_args.learning_rate)
+        run.optimizer.step(), run.lr_scheduler.step()
+    assert actual == pytest.approx(rates)
