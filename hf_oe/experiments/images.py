@@ -98,9 +98,8 @@ def _exposure_learning_rate(protocol: ImageProtocol, given: argparse.Namespace) 
     The paper's rate is for a network that its whole schedule has brought to rest. Where epochs are missing, of the
     baseline or with outliers, it grows by as much, unless the objective's method bears less.
     """
-    missing = _missing_exposure(protocol, given)
-    if not given.baseline:
-        missing *= _missing(protocol.baseline_epochs, given.baseline_epochs)
+    # A baseline that is given counts as brought to rest, unless its epochs are given, too.
+    missing = _missing_exposure(protocol, given) * _missing(protocol.baseline_epochs, given.baseline_epochs)
     largest = given.baseline_learning_rate or protocol.baseline_learning_rate
     borne = min(largest, method_of(given.objective).largest_learning_rate)
     return min(missing * protocol.oe_learning_rate, max(borne, protocol.oe_learning_rate))

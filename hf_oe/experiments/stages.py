@@ -52,7 +52,10 @@ class ExperimentArguments:
         metadata={"help": "Folder or Hub id of a trained model to start from, instead of training a baseline."},
     )
     baseline_epochs: float | None = field(
-        default=None, metadata={"help": "Epochs of the baseline, and of OE in scratch mode (default: the paper's)."}
+        default=None,
+        metadata={
+            "help": "Epochs of the baseline, also if it is given, and of OE in scratch mode (default: the paper's)."
+        },
     )
     baseline_learning_rate: float | None = field(
         default=None,

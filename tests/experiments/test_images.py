@@ -16,6 +16,7 @@ from hf_oe.protocols.images import CIFAR10, MNIST
         (["--baseline_epochs", "50", "--num_train_epochs", "5"], 0.004),
         (["--baseline_epochs", "5", "--oe_epochs", "1"], 0.1),
         (["--baseline", "user/classifier", "--oe_epochs", "1"], 0.01),
+        (["--baseline", "user/classifier", "--baseline_epochs", "20", "--oe_epochs", "1"], 0.05),
         (["--baseline_epochs", "5", "--oe_epochs", "1", "--learning_rate", "0.003"], 0.003),
         (["--baseline_epochs", "5", "--oe_epochs", "1", "--objective", "energy_bounded"], 0.01),
     ],
