@@ -139,6 +139,7 @@ def parse_with_config(
     unknown = sorted(set(settings) - set(vars(namespace)))
     if unknown:
         raise ValueError(f"{namespace.config} sets {unknown[0]!r}, which is no argument here: see --help.")
+    settings = _checked(parser, settings)
     parser.set_defaults(**settings)
     if defaults_by:
         parser.set_defaults(**{**defaults_by(parser.parse_args(argv)), **settings})
@@ -161,6 +162,27 @@ def _read_settings(path: str) -> dict[str, Any]:
     if not isinstance(settings, dict) or not all(isinstance(name, str) for name in settings):
         raise ValueError(f"{path} is no YAML or JSON file of arguments: it must hold one `name: value` a line.")
     return settings
+
+
+def _checked(parser: argparse.ArgumentParser, settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a file as the parser takes them from the command line, which it ends with an error in the same way.
+
+    A setting of `null` is left to the default.
+    """
+    given = {name: value for name, value in settings.items() if value is not None}
+    arguments: list[str] = []
+    for name, value in given.items():
+        arguments += (
+            [f"--{name}", *map(_as_argument, value)]
+            if isinstance(value, list)
+            else [f"--{name}={_as_argument(value)}"]
+        )
+    namespace = parser.parse_args(arguments)
+    return {name: getattr(namespace, name) for name in given}
+
+
+def _as_argument(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, (bool, dict, list)) else str(value)
 
 
 @dataclass

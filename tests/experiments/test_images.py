@@ -71,3 +71,26 @@ def test_a_misspelt_key_of_a_file_is_named(tmp_path):
     (tmp_path / "run.yaml").write_text("oe_epoch: 3\n")
     with pytest.raises(ValueError, match="sets 'oe_epoch', which is no argument here"):
         parse_arguments(MNIST, [str(tmp_path / "run.yaml")])
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("protocol: newest", "--protocol: invalid choice: 'newest'"),
+        ("per_device_train_batch_size: 2.5", "invalid int value: '2.5'"),
+        ("oe_epochs: {a: 1}", "invalid float value"),
+    ],
+)
+def test_values_of_a_file_are_checked_as_those_of_the_command_line(tmp_path, capsys, line, message):
+    (tmp_path / "run.yaml").write_text(f"{line}\n")
+    with pytest.raises(SystemExit):
+        parse_arguments(MNIST, [str(tmp_path / "run.yaml")])
+    assert message in capsys.readouterr().err
+
+
+def test_a_null_in_a_file_is_the_default_and_lists_and_dictionaries_are_taken(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("architecture: null\noutliers: [a, b]\nlr_scheduler_kwargs: {min_lr: 1.0e-4}\nuse_cpu: true\n")
+    args, training_args = parse_arguments(MNIST, [str(path)])
+    assert (args.architecture, args.outliers) == ("oe_mnist_convnet", ["a", "b"])
+    assert (training_args.lr_scheduler_kwargs, training_args.use_cpu) == ({"min_lr": 1e-4}, True)
