@@ -165,18 +165,17 @@ def _read_settings(path: str) -> dict[str, Any]:
 
 
 def _checked(parser: argparse.ArgumentParser, settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings of a file as the parser takes them from the command line, which it ends with an error in the same way.
+    """Settings of a file as the parser takes them from the command line; a wrong one ends the program in the same way.
 
     A setting of `null` is left to the default.
     """
     given = {name: value for name, value in settings.items() if value is not None}
     arguments: list[str] = []
     for name, value in given.items():
-        arguments += (
-            [f"--{name}", *map(_as_argument, value)]
-            if isinstance(value, list)
-            else [f"--{name}={_as_argument(value)}"]
-        )
+        if isinstance(value, list):
+            arguments += [f"--{name}", *map(_as_argument, value)]
+        else:
+            arguments.append(f"--{name}={_as_argument(value)}")
     namespace = parser.parse_args(arguments)
     return {name: getattr(namespace, name) for name in given}
 
