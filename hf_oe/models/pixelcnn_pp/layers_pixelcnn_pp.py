@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -74,17 +75,16 @@ class _ConcatELU(torch.autograd.Function):
         return own - negated, None
 
 
-class Stream(NamedTuple):
-    """A stream's feature maps, and their concat-ELU, which up to four layers take: it is made once for all."""
+class Stream:
+    """A stream's feature maps, and their concat-ELU, which up to four layers take: it is made once, by the first."""
 
-    value: Tensor
-    activated: Tensor
-    margin: Margin
+    def __init__(self, value: Tensor, right: bool) -> None:
+        self.value = value
+        self.margin = causal_margin(_kernel_size(right), right)
 
-    @classmethod
-    def of(cls, value: Tensor, right: bool) -> Stream:
-        margin = causal_margin(_kernel_size(right), right)
-        return cls(value, concat_elu(value, margin), margin)
+    @cached_property
+    def activated(self) -> Tensor:
+        return concat_elu(self.value, self.margin)
 
 
 def _kernel_size(right: bool) -> tuple[int, int]:
@@ -247,11 +247,11 @@ class GatedBlock(nn.Module):
     def forward(self, stream: Stream, skips: Sequence[Stream], one_hot: Tensor | None) -> Stream:
         hidden = self.conv_in(stream.activated)
         if self.skip is not None:
-            hidden = hidden + self.skip(*skips)
+            hidden = hidden.add_(self.skip(*skips))
         hidden = self.conv_out(self.dropout(concat_elu(hidden, self.conv_out.margin)))
         if self.class_bias is not None and one_hot is not None:
             hidden = hidden + self.class_bias(one_hot)[..., None, None]
-        return Stream.of(F.glu(hidden, dim=1).add_(stream.value), self.right)
+        return Stream(F.glu(hidden, dim=1).add_(stream.value), self.right)
 
 
 class BlockPair(nn.Module):

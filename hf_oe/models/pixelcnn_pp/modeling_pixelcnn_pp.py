@@ -48,7 +48,7 @@ class PixelCNNPPOutput(ModelOutput):
 
 
 def _both_streams(down: Tensor, right: Tensor) -> tuple[Stream, Stream]:
-    return Stream.of(down, right=False), Stream.of(right, right=True)
+    return Stream(down, right=False), Stream(right, right=True)
 
 
 class PixelCNNPPTrunk(nn.Module):
