@@ -44,7 +44,8 @@ def test_each_version_of_the_paper_has_its_network_and_number_of_outliers(versio
         (["--oe_epochs", "1", "--per_device_train_batch_size", "16"], 16, 64, 2.0),
         (["--oe_epochs", "1", "--outlier_weight", "0.7"], 64, 256, 0.7),
         (["--oe_epochs", "1", "--outlier_batch_size", "100"], 128, 100, 0.5),
-        (["--oe_epochs", "1", "--objective", "energy_bounded"], 64, 256, 0.4),
+        (["--oe_epochs", "1", "--objective", "hard_outliers"], 64, 256, 2.0),
+        (["--oe_epochs", "1", "--objective", "energy_bounded"], 128, None, 0.1),
         (["--oe_epochs", "1", "--mode", "scratch"], 128, None, 0.5),
     ],
 )

@@ -247,7 +247,7 @@ class GatedBlock(nn.Module):
     def forward(self, stream: Stream, skips: Sequence[Stream], one_hot: Tensor | None) -> Stream:
         hidden = self.conv_in(stream.activated)
         if self.skip is not None:
-            hidden = hidden.add_(self.skip(*skips))
+            hidden = hidden + self.skip(*skips)
         hidden = self.conv_out(self.dropout(concat_elu(hidden, self.conv_out.margin)))
         if self.class_bias is not None and one_hot is not None:
             hidden = hidden + self.class_bias(one_hot)[..., None, None]
