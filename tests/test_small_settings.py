@@ -26,4 +26,4 @@ def test_every_file_is_tested():
 def test_a_recipe_takes_the_file(name, tmp_path):
     args, training_args = PARSERS[name]([str(FOLDER / f"{name}.yaml"), "--output_dir", str(tmp_path)])
     assert training_args.output_dir == str(tmp_path) and training_args.use_cpu
-    assert args.baseline_epochs <= 5 and args.oe_epochs < 5
+    assert args.baseline_epochs < {"cifar10": 6}.get(name, 5) and args.oe_epochs < 5
